@@ -1,0 +1,118 @@
+"""What a device or a model key signs: one struct per domain, exact fields, nothing more.
+
+The payload of every statement is canonical JSON with its own `domain`, so that a signature made
+for one purpose is worth nothing for another.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from app.core.encoding import b64url_decode
+from app.core.jose import Jwk, SignatureRejected, verify_statement
+
+DEVICE_TYP = "tripcord+jws"
+ORDER_TYP = "tripcord-order+jws"
+SEALING_KEY_TYP = "tripcord-sealing-key+jws"
+CHECKPOINT_TYP = "tripcord-checkpoint+jws"
+
+Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Text128 = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
+"""Base64url of 32 bytes."""
+
+
+class BindDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/bind-device/v1"]
+    trader_id: UUID
+    code_sha256: Digest
+    jkt: Digest
+    name: Text64
+    iat: int
+
+
+class BindFactor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/bind-factor/v1"]
+    trader_id: UUID
+    device_id: UUID
+    sealing_key_id: UUID
+    envelope_sha256: Digest
+    algorithm: Literal["SHA1", "SHA256", "SHA512"]
+    digits: Literal[6, 8]
+    period_seconds: Literal[30]
+    label: Text64
+    iat: int
+
+
+class LinkCredential(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/link/v1"]
+    trader_id: UUID
+    device_id: UUID
+    venue: Text64
+    api_key_id: Text128
+    label: Text64
+    sealing_key_id: UUID
+    envelope_sha256: Digest
+    iat: int
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/decision/v1"]
+    trader_id: UUID
+    device_id: UUID
+    approval_id: UUID
+    nonce: Digest
+    digest: Digest
+    decision: Literal["approve", "deny", "fraud"]
+    method: Literal["totp", "none"]
+    iat: int
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/order/v1"]
+    trader_id: UUID
+    grant_id: UUID
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+    iat: int
+    exp: int
+    intent: dict[str, Any]
+
+
+Statement = TypeVar("Statement", BindDevice, BindFactor, LinkCredential, Decision, Order)
+
+_DOMAINS: dict[type[Any], str] = {
+    BindDevice: "tripcord/bind-device/v1",
+    BindFactor: "tripcord/bind-factor/v1",
+    LinkCredential: "tripcord/link/v1",
+    Decision: "tripcord/decision/v1",
+    Order: "tripcord/order/v1",
+}
+
+
+def verify(token: str, shape: type[Statement], *, expected_key: Jwk) -> Statement:
+    """Verify a signed statement of one shape with the key that must have made it.
+
+    Raises
+    ------
+    SignatureRejected
+        Bad signature, other domain, unknown or missing field, wrong type.
+    """
+    claims = verify_statement(
+        token,
+        expected_key=expected_key,
+        expected_typ=ORDER_TYP if shape is Order else DEVICE_TYP,
+        expected_domain=_DOMAINS[shape],
+    )
+    try:
+        return msgspec.convert(claims, shape)
+    except msgspec.ValidationError:
+        raise SignatureRejected from None
+
+
+def digest_bytes(text: Digest) -> bytes:
+    """32 bytes of a digest field whose shape was already validated."""
+    raw = b64url_decode(text)
+    if len(raw) != 32:  # noqa: PLR2004 - SHA-256
+        raise SignatureRejected
+    return raw
