@@ -1,0 +1,1496 @@
+CREATE FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    proof_is_fresh := spend_proof(p_proof_scope, p_proof_hash, p_proof_expires_at);
+    SELECT t.kind, t.jkt, t.path, t.scope, t.expires_at, effective_level(t.trader_id, t.path),
+           r.root_id, r.platform_id,
+           t.kind <> 'grant' OR EXISTS (SELECT FROM bot_grant g
+                                         WHERE g.trader_id = p_trader AND g.grant_id = p_token)
+      INTO kind, jkt, path, scope, expires_at, level, root_id, platform_id, sealed
+      FROM token t JOIN trader r USING (trader_id)
+     WHERE t.trader_id = p_trader AND t.token_id = p_token AND t.secret_hash = p_secret_hash;
+END $$;
+
+ALTER FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    e    access_log;
+    head access_log_head;
+BEGIN
+    INSERT INTO access_log_head (trader_id, chain, position, head_hash)
+    VALUES (p_trader, p_chain, 0, decode(repeat('00', 32), 'hex'))
+    ON CONFLICT DO NOTHING;
+    SELECT * INTO head FROM access_log_head
+     WHERE trader_id = p_trader AND chain = p_chain FOR NO KEY UPDATE;
+    e.trader_id := p_trader;       e.chain := p_chain;
+    e.position := head.position + 1; e.at := clock_timestamp();
+    e.event := p_event;            e.actor := p_actor;
+    e.token_id := p_token;         e.path := p_path;
+    e.subject_id := p_subject;     e.outcome := p_outcome;
+    e.rule := p_rule;              e.request_digest := p_request_digest;
+    e.answer_digest := p_answer_digest; e.venue_outcome := p_venue_outcome;
+    e.address := p_address;        e.user_agent := p_user_agent;
+    e.device_id := p_device;       e.previous_hash := head.head_hash;
+    e.content_hash := log_content_hash(e);
+    e.entry_hash := sha256(e.previous_hash || e.content_hash);
+    INSERT INTO access_log SELECT e.*;
+    UPDATE access_log_head SET position = e.position, head_hash = e.entry_hash
+     WHERE trader_id = p_trader AND chain = p_chain;
+    RETURN e.position;
+END $$;
+
+ALTER FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) OWNER TO tripcord_owner;
+
+CREATE TABLE public.bot_grant (
+    trader_id uuid NOT NULL,
+    grant_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    path uuid[] NOT NULL,
+    credential_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    model_jwk bytea NOT NULL,
+    limits bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT bot_grant_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT bot_grant_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.bot_grant OWNER TO tripcord_owner;
+
+CREATE TABLE public.bot_order (
+    trader_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    grant_id uuid NOT NULL,
+    credential_id uuid NOT NULL,
+    sequence bigint NOT NULL,
+    jws text NOT NULL,
+    jws_digest bytea NOT NULL,
+    venue_id text NOT NULL,
+    market text,
+    side text,
+    order_type text,
+    quantity numeric,
+    price numeric,
+    time_in_force text,
+    notional numeric,
+    quote text,
+    client_order_id text NOT NULL,
+    approval_id uuid,
+    state text NOT NULL,
+    rule text,
+    request_digest bytea,
+    venue_order_id text,
+    filled_quantity numeric DEFAULT 0 NOT NULL,
+    venue_code text,
+    created_at timestamp with time zone NOT NULL,
+    released_at timestamp with time zone,
+    outcome_at timestamp with time zone,
+    CONSTRAINT a_refusal_names_its_rule CHECK (((state <> 'refused'::text) OR (rule IS NOT NULL))),
+    CONSTRAINT bot_order_jws_digest_check CHECK ((octet_length(jws_digest) = 32)),
+    CONSTRAINT bot_order_order_type_check CHECK ((order_type = ANY (ARRAY['limit'::text, 'market'::text]))),
+    CONSTRAINT bot_order_sequence_check CHECK ((sequence > 0)),
+    CONSTRAINT bot_order_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text]))),
+    CONSTRAINT bot_order_state_check CHECK ((state = ANY (ARRAY['refused'::text, 'held'::text, 'released'::text, 'accepted'::text, 'partially_filled'::text, 'filled'::text, 'cancelled'::text, 'rejected'::text, 'expired'::text, 'unknown'::text]))),
+    CONSTRAINT held_means_asked CHECK (((state <> 'held'::text) OR (approval_id IS NOT NULL))),
+    CONSTRAINT released_means_signed CHECK (((state = ANY (ARRAY['refused'::text, 'held'::text, 'expired'::text])) OR (request_digest IS NOT NULL)))
+);
+
+ALTER TABLE public.bot_order OWNER TO tripcord_owner;
+
+CREATE TABLE public.exchange_credential (
+    trader_id uuid NOT NULL,
+    credential_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    path uuid[] NOT NULL,
+    device_id uuid NOT NULL,
+    venue_id text NOT NULL,
+    api_key_id text NOT NULL,
+    algorithm text NOT NULL,
+    label text NOT NULL,
+    envelope_sha256 bytea NOT NULL,
+    state text NOT NULL,
+    refused_reason text,
+    permissions text[],
+    attested_at timestamp with time zone,
+    approval_id uuid,
+    linked_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT a_refusal_has_a_reason CHECK (((state = 'refused'::text) = (refused_reason IS NOT NULL))),
+    CONSTRAINT active_means_read_back_and_approved CHECK (((state <> 'active'::text) OR ((attested_at IS NOT NULL) AND (approval_id IS NOT NULL)))),
+    CONSTRAINT exchange_credential_api_key_id_check CHECK (((length(api_key_id) >= 1) AND (length(api_key_id) <= 128))),
+    CONSTRAINT exchange_credential_envelope_sha256_check CHECK ((octet_length(envelope_sha256) = 32)),
+    CONSTRAINT exchange_credential_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
+    CONSTRAINT exchange_credential_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT exchange_credential_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'verifying'::text, 'active'::text, 'refused'::text]))),
+    CONSTRAINT exchange_credential_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.exchange_credential OWNER TO tripcord_owner;
+
+CREATE TABLE public.market_price (
+    venue_id text NOT NULL,
+    market text NOT NULL,
+    bid numeric NOT NULL,
+    ask numeric NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    CONSTRAINT market_price_ask_check CHECK ((ask > (0)::numeric)),
+    CONSTRAINT market_price_bid_check CHECK ((bid > (0)::numeric))
+);
+
+ALTER TABLE public.market_price OWNER TO tripcord_owner;
+
+CREATE TABLE public.node_usage (
+    trader_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    day date NOT NULL,
+    quote text NOT NULL,
+    notional numeric NOT NULL,
+    CONSTRAINT node_usage_notional_check CHECK ((notional >= (0)::numeric))
+);
+
+ALTER TABLE public.node_usage OWNER TO tripcord_owner;
+
+CREATE TABLE public.venue_balance (
+    trader_id uuid NOT NULL,
+    credential_id uuid NOT NULL,
+    asset text NOT NULL,
+    free numeric NOT NULL,
+    locked numeric NOT NULL,
+    as_of timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.venue_balance OWNER TO tripcord_owner;
+
+CREATE TABLE public.wrapped_secret (
+    trader_id uuid NOT NULL,
+    credential_id uuid NOT NULL,
+    shard text NOT NULL,
+    blob bytea NOT NULL,
+    blob_mac bytea NOT NULL,
+    CONSTRAINT wrapped_secret_blob_mac_check CHECK ((octet_length(blob_mac) = 32))
+);
+
+ALTER TABLE public.wrapped_secret OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM lock_trader(p_trader);                                   -- waits here, reads nothing
+    now := clock_timestamp();
+    SELECT g.* INTO a_grant FROM bot_grant g
+     WHERE g.trader_id = p_trader AND g.grant_id = p_grant;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    level := effective_level(p_trader, a_grant.path);
+    SELECT o.* INTO prior FROM bot_order o
+     WHERE o.trader_id = p_trader AND o.grant_id = p_grant AND o.sequence = p_sequence;
+    SELECT c.* INTO credential FROM exchange_credential c
+     WHERE c.trader_id = p_trader AND c.credential_id = a_grant.credential_id;
+    SELECT s.* INTO secret FROM wrapped_secret s
+     WHERE s.trader_id = p_trader AND s.credential_id = a_grant.credential_id;
+    venue_level := shared_venue_level(credential.venue_id);
+    usage := ARRAY(SELECT u FROM node_usage u
+                    WHERE u.trader_id = p_trader AND u.token_id = ANY (a_grant.path)
+                      AND u.day = (now AT TIME ZONE 'UTC')::date);
+    SELECT p.* INTO price FROM market_price p
+     WHERE p.venue_id = credential.venue_id AND p.market = p_market;
+    SELECT m.snapshot::text INTO snapshot FROM market_snapshot m
+     WHERE m.venue_id = credential.venue_id AND m.market = p_market;
+    IF level = 1 THEN
+        balances := ARRAY(SELECT b FROM venue_balance b
+                           WHERE b.trader_id = p_trader
+                             AND b.credential_id = a_grant.credential_id);
+    END IF;
+END $$;
+
+ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) RETURNS smallint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(max(level), 0)::smallint FROM fence
+     WHERE trader_id = p_trader AND token_id = ANY (p_path)
+$$;
+
+ALTER FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO bot_order SELECT p_order.*
+    ON CONFLICT (trader_id, order_id) DO UPDATE
+       SET state = excluded.state, rule = excluded.rule, request_digest = excluded.request_digest,
+           released_at = excluded.released_at, notional = excluded.notional,
+           quote = excluded.quote
+     WHERE bot_order.state = 'held';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the held order was decided already' USING ERRCODE = 'TC004';
+    END IF;
+    IF p_reserve THEN
+        INSERT INTO node_usage AS u (trader_id, token_id, day, quote, notional)
+        SELECT p_order.trader_id, node, (p_order.released_at AT TIME ZONE 'UTC')::date,
+               p_order.quote, p_order.notional
+          FROM unnest(p_path) AS node
+        ON CONFLICT (trader_id, token_id, day, quote)
+        DO UPDATE SET notional = u.notional + excluded.notional;
+    END IF;
+    RETURN append_entry(
+        p_order.trader_id, '00000000-0000-0000-0000-000000000000', p_event, p_actor,
+        p_order.grant_id, p_path, p_order.order_id, p_outcome, p_order.rule,
+        coalesce(p_order.request_digest, p_order.jws_digest), NULL, NULL, p_address,
+        p_user_agent, NULL);
+END $$;
+
+ALTER FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) RETURNS smallint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    target token;
+BEGIN
+    PERFORM lock_trader(p_trader);
+    SELECT * INTO STRICT target FROM token WHERE trader_id = p_trader AND token_id = p_token;
+    IF EXISTS (SELECT FROM fence WHERE trader_id = p_trader AND token_id = p_token AND level = 5)
+    THEN
+        RAISE EXCEPTION 'revoked is final' USING ERRCODE = 'TC003';
+    END IF;
+    IF p_level = 0 THEN
+        DELETE FROM fence
+         WHERE trader_id = p_trader AND token_id = p_token AND imposed_by = 'trader';
+    ELSE
+        UPDATE fence SET level = p_level
+         WHERE trader_id = p_trader AND token_id = p_token AND imposed_by = 'trader'
+           AND level > p_level;
+    END IF;
+    RETURN effective_level(p_trader, target.path);
+END $$;
+
+ALTER FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.lock_trader(p_trader uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM 1 FROM trader WHERE trader_id = p_trader FOR NO KEY UPDATE;
+    RETURN FOUND;
+END $$;
+
+ALTER FUNCTION public.lock_trader(p_trader uuid) OWNER TO tripcord_owner;
+
+CREATE TABLE public.access_log (
+    trader_id uuid NOT NULL,
+    chain uuid NOT NULL,
+    "position" bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    event text NOT NULL,
+    actor text NOT NULL,
+    token_id uuid,
+    path uuid[],
+    subject_id uuid,
+    outcome text NOT NULL,
+    rule text,
+    request_digest bytea,
+    answer_digest bytea,
+    venue_outcome text,
+    address text,
+    user_agent text,
+    device_id uuid,
+    previous_hash bytea NOT NULL,
+    content_hash bytea NOT NULL,
+    entry_hash bytea NOT NULL,
+    CONSTRAINT access_log_content_hash_check CHECK ((octet_length(content_hash) = 32)),
+    CONSTRAINT access_log_entry_hash_check CHECK ((octet_length(entry_hash) = 32)),
+    CONSTRAINT access_log_outcome_check CHECK ((outcome = ANY (ARRAY['ok'::text, 'refused'::text, 'failed'::text]))),
+    CONSTRAINT access_log_position_check CHECK (("position" > 0)),
+    CONSTRAINT access_log_previous_hash_check CHECK ((octet_length(previous_hash) = 32))
+);
+
+ALTER TABLE public.access_log OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.log_content_hash(e public.access_log) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT sha256(
+        '\x74726970636f72642f6c6f672d656e7472792f763100'::bytea      -- tripcord/log-entry/v1 NUL
+        || log_field(uuid_send(e.trader_id)) || log_field(uuid_send(e.chain))
+        || log_field(int8send(e.position))
+        || log_field(int8send((extract(epoch FROM e.at) * 1000000)::bigint))
+        || log_field(convert_to(e.event, 'UTF8')) || log_field(convert_to(e.actor, 'UTF8'))
+        || log_field(uuid_send(e.token_id))
+        || log_field(decode(replace(array_to_string(e.path, ''), '-', ''), 'hex'))
+        || log_field(uuid_send(e.subject_id)) || log_field(convert_to(e.outcome, 'UTF8'))
+        || log_field(convert_to(e.rule, 'UTF8')) || log_field(e.request_digest)
+        || log_field(e.answer_digest) || log_field(convert_to(e.venue_outcome, 'UTF8'))
+        || log_field(convert_to(e.address, 'UTF8')) || log_field(convert_to(e.user_agent, 'UTF8'))
+        || log_field(uuid_send(e.device_id)))
+$$;
+
+ALTER FUNCTION public.log_content_hash(e public.access_log) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.log_field(value bytea) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT coalesce(int4send(octet_length(value)) || value, '\xffffffff'::bytea) $$;
+
+ALTER FUNCTION public.log_field(value bytea) OWNER TO tripcord_owner;
+
+CREATE TABLE public.token (
+    trader_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    kind text NOT NULL,
+    parent_id uuid,
+    path uuid[] NOT NULL,
+    secret_hash bytea,
+    jkt text,
+    scope text[] NOT NULL,
+    label text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT a_bearer_form_is_sender_constrained CHECK (((secret_hash IS NULL) = (jkt IS NULL))),
+    CONSTRAINT depth_is_bounded CHECK (((cardinality(path) >= 1) AND (cardinality(path) <= 10))),
+    CONSTRAINT only_the_root_has_no_parent CHECK (((kind = 'trader'::text) = (parent_id IS NULL))),
+    CONSTRAINT path_ends_in_itself CHECK ((path[cardinality(path)] = token_id)),
+    CONSTRAINT path_goes_through_the_parent CHECK (((parent_id IS NULL) OR (path[(cardinality(path) - 1)] = parent_id))),
+    CONSTRAINT token_kind_check CHECK ((kind = ANY (ARRAY['trader'::text, 'device'::text, 'session'::text, 'platform'::text, 'credential'::text, 'grant'::text]))),
+    CONSTRAINT token_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
+    CONSTRAINT token_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
+);
+
+ALTER TABLE public.token OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) RETURNS public.token
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    parent token;
+    child  token;
+BEGIN
+    IF p_kind = 'trader' THEN
+        INSERT INTO token (trader_id, token_id, kind, path, scope, label, expires_at)
+        VALUES (p_trader, p_token, 'trader', ARRAY[p_token], p_scope, p_label, p_expires_at)
+        RETURNING * INTO child;
+        UPDATE trader SET root_id = p_token WHERE trader_id = p_trader;
+        RETURN child;
+    END IF;
+    SELECT * INTO parent FROM token WHERE trader_id = p_trader AND token_id = p_parent;
+    IF NOT FOUND OR effective_level(p_trader, parent.path) > 0
+       OR parent.expires_at <= clock_timestamp() THEN
+        RAISE EXCEPTION 'parent cannot bear children' USING ERRCODE = 'TC001';
+    END IF;
+    INSERT INTO token (trader_id, token_id, kind, parent_id, path, secret_hash, jkt, scope, label,
+                       expires_at)
+    VALUES (p_trader, p_token, p_kind, p_parent, parent.path || p_token, p_secret_hash, p_jkt,
+            p_scope, p_label, least(p_expires_at, parent.expires_at))
+    RETURNING * INTO child;
+    RETURN child;
+END $$;
+
+ALTER FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+ALTER FUNCTION public.refuse_change() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_illegal_transition() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF ROW(NEW.trader_id, NEW.approval_id, NEW.requester, NEW.action_type, NEW.action, NEW.digest,
+           NEW.nonce, NEW.required_strength, NEW.subject_id, NEW.created_at, NEW.expires_at)
+       IS DISTINCT FROM
+       ROW(OLD.trader_id, OLD.approval_id, OLD.requester, OLD.action_type, OLD.action, OLD.digest,
+           OLD.nonce, OLD.required_strength, OLD.subject_id, OLD.created_at, OLD.expires_at) THEN
+        RAISE EXCEPTION 'what is asked never changes' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state <> OLD.state AND NOT (
+           (OLD.state = 'pending' AND NEW.state IN
+               ('approved', 'denied', 'fraud', 'expired', 'cancelled', 'superseded'))
+        OR (OLD.state = 'approved' AND NEW.state IN
+               ('consumed', 'expired', 'cancelled', 'superseded'))) THEN
+        RAISE EXCEPTION 'approval cannot go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_illegal_transition() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_order_transition() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.state <> OLD.state AND NOT (
+           (OLD.state = 'held' AND NEW.state IN ('released', 'refused', 'expired'))
+        OR (OLD.state IN ('released', 'unknown') AND NEW.state IN
+               ('accepted', 'partially_filled', 'filled', 'cancelled', 'rejected', 'unknown'))
+        OR (OLD.state IN ('accepted', 'partially_filled') AND NEW.state IN
+               ('partially_filled', 'filled', 'cancelled'))) THEN
+        RAISE EXCEPTION 'order cannot go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_order_transition() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_reopening() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF array_position(ARRAY['pending', 'running', 'done'], NEW.cleanup_state)
+       < array_position(ARRAY['pending', 'running', 'done'], OLD.cleanup_state) THEN
+        RAISE EXCEPTION 'clean-up goes forward only' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_reopening() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_step_back() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.last_used_step < OLD.last_used_step THEN
+        RAISE EXCEPTION 'a time step never goes back' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_step_back() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_unlinking() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.version <> OLD.version + 1 OR NOT (
+           NEW.state = OLD.state
+        OR (OLD.state = 'pending' AND NEW.state IN ('verifying', 'refused'))
+        OR (OLD.state = 'verifying' AND NEW.state IN ('active', 'refused'))) THEN
+        RAISE EXCEPTION 'credential cannot go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_unlinking() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    rung integer;
+BEGIN
+    INSERT INTO outbox (trader_id, topic, rid, device_id, priority, due_at, expires_at)
+    SELECT p_trader, p_topic, p_rid, r.device_id,
+           CASE p_topic WHEN 'revoked' THEN 0 WHEN 'login' THEN 0 WHEN 'security' THEN 1 ELSE 2 END,
+           clock_timestamp(), p_expires_at
+      FROM push_registration r
+      JOIN token t ON t.trader_id = r.trader_id AND t.token_id = r.device_id
+     WHERE r.trader_id = p_trader AND r.disabled_at IS NULL
+       AND (p_topic = 'revoked' OR effective_level(p_trader, t.path) < 5);
+    GET DIAGNOSTICS rung = ROW_COUNT;
+    RETURN rung;
+END $$;
+
+ALTER FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.shared_venue_level(p_venue text) RETURNS smallint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$ SELECT level FROM venue WHERE venue_id = p_venue FOR SHARE $$;
+
+ALTER FUNCTION public.shared_venue_level(p_venue text) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO spent_proof VALUES (p_scope, p_proof_hash, p_expires_at) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+ALTER FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    imposer text := CASE session_user
+        WHEN 'tripcord_api' THEN 'trader' WHEN 'tripcord_cord' THEN 'trader'
+        WHEN 'tripcord_courier' THEN 'monitor' WHEN 'tripcord_operator' THEN 'operator' END;
+    target token;
+BEGIN
+    IF imposer IS NULL THEN
+        RAISE EXCEPTION '% imposes nothing', session_user USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM lock_trader(p_trader);                                                   -- (1)
+    SELECT * INTO target FROM token WHERE trader_id = p_trader AND token_id = p_token;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such token' USING ERRCODE = 'TC002';
+    END IF;
+    log_position := append_entry(                                                    -- (2)
+        p_trader, '00000000-0000-0000-0000-000000000000',
+        CASE p_level WHEN 5 THEN 'token.revoked' ELSE 'token.tightened' END, p_actor, p_token,
+        target.path, coalesce(p_revocation, p_token), 'ok', NULL, p_request_digest, NULL, NULL,
+        p_address, p_user_agent, p_device);
+    imposed_at := clock_timestamp();
+    INSERT INTO fence AS f                                                           -- (3)
+    VALUES (p_trader, p_token, imposer, p_level, p_reason, imposed_at, log_position)
+    ON CONFLICT (trader_id, token_id, imposed_by) DO UPDATE
+       SET level = excluded.level, reason = excluded.reason, imposed_at = excluded.imposed_at,
+           log_position = excluded.log_position
+     WHERE f.level < excluded.level;
+    IF p_level = 5 THEN                                                              -- (4)
+        INSERT INTO revocation (trader_id, revocation_id, token_id, path, mode, reason, actor,
+            revoked_at, log_position, cleanup_deadline_at, receipt_hash, receipt_expires_at)
+        VALUES (p_trader, p_revocation, p_token, target.path, p_mode, p_reason, p_actor,
+            imposed_at, log_position, imposed_at + interval '15 minutes', p_receipt_hash,
+            imposed_at + interval '30 days');
+        PERFORM ring_devices(p_trader, 'revoked', p_revocation, imposed_at + interval '24 hours');
+    END IF;
+    effective := effective_level(p_trader, target.path);
+END $$;
+
+ALTER FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) OWNER TO tripcord_owner;
+
+CREATE TABLE public.access_log_head (
+    trader_id uuid NOT NULL,
+    chain uuid NOT NULL,
+    "position" bigint NOT NULL,
+    head_hash bytea NOT NULL,
+    checkpointed_position bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT access_log_head_head_hash_check CHECK ((octet_length(head_hash) = 32))
+);
+
+ALTER TABLE public.access_log_head OWNER TO tripcord_owner;
+
+CREATE TABLE public.approval (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    requester text NOT NULL,
+    action_type text NOT NULL,
+    action bytea NOT NULL,
+    digest bytea NOT NULL,
+    nonce bytea NOT NULL,
+    required_strength text NOT NULL,
+    subject_id uuid NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    consumed_at timestamp with time zone,
+    CONSTRAINT approval_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT approval_nonce_check CHECK ((octet_length(nonce) = 32)),
+    CONSTRAINT approval_required_strength_check CHECK ((required_strength = ANY (ARRAY['out_of_band'::text, 'medium'::text, 'strong'::text, 'phishing_resistant'::text]))),
+    CONSTRAINT approval_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'consumed'::text, 'denied'::text, 'fraud'::text, 'expired'::text, 'cancelled'::text, 'superseded'::text]))),
+    CONSTRAINT consumed_at_goes_with_consumption CHECK (((state = 'consumed'::text) = (consumed_at IS NOT NULL))),
+    CONSTRAINT decided_at_goes_with_a_decision CHECK (((state = 'pending'::text) = (decided_at IS NULL))),
+    CONSTRAINT digest_is_of_the_action CHECK ((digest = sha256(action))),
+    CONSTRAINT expiry_is_at_most_ten_minutes CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '00:10:00'::interval))))
+);
+
+ALTER TABLE public.approval OWNER TO tripcord_owner;
+
+CREATE TABLE public.checkpoint (
+    shard text NOT NULL,
+    number bigint NOT NULL,
+    jws text NOT NULL,
+    root bytea NOT NULL,
+    size integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT checkpoint_number_check CHECK ((number > 0)),
+    CONSTRAINT checkpoint_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT checkpoint_size_check CHECK ((size > 0))
+);
+
+ALTER TABLE public.checkpoint OWNER TO tripcord_owner;
+
+CREATE TABLE public.checkpoint_leaf (
+    trader_id uuid NOT NULL,
+    chain uuid NOT NULL,
+    shard text NOT NULL,
+    number bigint NOT NULL,
+    leaf_index integer NOT NULL,
+    "position" bigint NOT NULL,
+    head_hash bytea NOT NULL
+);
+
+ALTER TABLE public.checkpoint_leaf OWNER TO tripcord_owner;
+
+CREATE TABLE public.cleanup_item (
+    trader_id uuid NOT NULL,
+    revocation_id uuid NOT NULL,
+    item_no integer NOT NULL,
+    kind text NOT NULL,
+    credential_id uuid NOT NULL,
+    order_id uuid,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    last_outcome text,
+    CONSTRAINT cancelling_names_the_order CHECK (((kind = 'cancel'::text) = (order_id IS NOT NULL))),
+    CONSTRAINT cleanup_item_item_no_check CHECK ((item_no > 0)),
+    CONSTRAINT cleanup_item_kind_check CHECK ((kind = ANY (ARRAY['cancel'::text, 'delete_key'::text]))),
+    CONSTRAINT cleanup_item_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'done'::text, 'unsupported'::text, 'unconfirmed'::text])))
+);
+
+ALTER TABLE public.cleanup_item OWNER TO tripcord_owner;
+
+CREATE TABLE public.client_token (
+    platform_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    secret_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT client_token_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
+);
+
+ALTER TABLE public.client_token OWNER TO tripcord_owner;
+
+CREATE TABLE public.decision (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    nonce bytea NOT NULL,
+    digest bytea NOT NULL,
+    decision text NOT NULL,
+    method text NOT NULL,
+    factor_id uuid,
+    statement text NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT approving_takes_a_factor CHECK ((((decision = 'approve'::text) = (method <> 'none'::text)) AND ((method = 'totp'::text) = (factor_id IS NOT NULL)))),
+    CONSTRAINT decision_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'deny'::text, 'fraud'::text]))),
+    CONSTRAINT decision_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT decision_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT decision_method_check CHECK ((method = ANY (ARRAY['none'::text, 'totp'::text]))),
+    CONSTRAINT decision_nonce_check CHECK ((octet_length(nonce) = 32)),
+    CONSTRAINT decision_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.decision OWNER TO tripcord_owner;
+
+CREATE TABLE public.device (
+    trader_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    public_jwk bytea NOT NULL,
+    name text NOT NULL,
+    bound_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT device_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT device_name_check CHECK (((length(name) >= 1) AND (length(name) <= 64))),
+    CONSTRAINT device_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.device OWNER TO tripcord_owner;
+
+CREATE TABLE public.enrolment_code (
+    trader_id uuid NOT NULL,
+    code_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    redeemed_by_jkt text,
+    CONSTRAINT enrolment_code_code_hash_check CHECK ((octet_length(code_hash) = 32))
+);
+
+ALTER TABLE public.enrolment_code OWNER TO tripcord_owner;
+
+CREATE TABLE public.fence (
+    trader_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    imposed_by text NOT NULL,
+    level smallint NOT NULL,
+    reason text NOT NULL,
+    imposed_at timestamp with time zone NOT NULL,
+    log_position bigint NOT NULL,
+    CONSTRAINT fence_imposed_by_check CHECK ((imposed_by = ANY (ARRAY['trader'::text, 'operator'::text, 'monitor'::text]))),
+    CONSTRAINT fence_level_check CHECK (((level >= 1) AND (level <= 5)))
+);
+
+ALTER TABLE public.fence OWNER TO tripcord_owner;
+
+CREATE TABLE public.market_snapshot (
+    venue_id text NOT NULL,
+    market text NOT NULL,
+    snapshot jsonb NOT NULL,
+    fetched_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.market_snapshot OWNER TO tripcord_owner;
+
+CREATE TABLE public.outbox (
+    trader_id uuid NOT NULL,
+    message_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    topic text NOT NULL,
+    rid uuid NOT NULL,
+    device_id uuid NOT NULL,
+    priority smallint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    leased_until timestamp with time zone,
+    state text DEFAULT 'pending'::text NOT NULL,
+    last_error text,
+    finished_at timestamp with time zone,
+    CONSTRAINT finished_at_goes_with_an_end CHECK (((state = 'pending'::text) = (finished_at IS NULL))),
+    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'expired'::text, 'undeliverable'::text, 'dead'::text]))),
+    CONSTRAINT outbox_topic_check CHECK ((topic = ANY (ARRAY['approval'::text, 'login'::text, 'revoked'::text, 'security'::text])))
+);
+
+ALTER TABLE public.outbox OWNER TO tripcord_owner;
+
+CREATE TABLE public.platform (
+    platform_id uuid NOT NULL,
+    name text NOT NULL,
+    jwks jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT platform_name_check CHECK (((length(name) >= 1) AND (length(name) <= 64)))
+);
+
+ALTER TABLE public.platform OWNER TO tripcord_owner;
+
+CREATE TABLE public.push_registration (
+    trader_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    provider text NOT NULL,
+    kind text NOT NULL,
+    registration text NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT push_registration_kind_check CHECK ((kind = ANY (ARRAY['fid'::text, 'token'::text]))),
+    CONSTRAINT push_registration_provider_check CHECK ((provider = 'fcm'::text)),
+    CONSTRAINT push_registration_registration_check CHECK (((length(registration) >= 1) AND (length(registration) <= 4096)))
+);
+
+ALTER TABLE public.push_registration OWNER TO tripcord_owner;
+
+CREATE TABLE public.revocation (
+    trader_id uuid NOT NULL,
+    revocation_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    path uuid[] NOT NULL,
+    mode text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    revoked_at timestamp with time zone NOT NULL,
+    log_position bigint NOT NULL,
+    cleanup_deadline_at timestamp with time zone NOT NULL,
+    cleanup_state text DEFAULT 'pending'::text NOT NULL,
+    receipt_hash bytea NOT NULL,
+    receipt_expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT clean_up_ends_within_15_minutes CHECK ((cleanup_deadline_at <= (revoked_at + '00:15:00'::interval))),
+    CONSTRAINT revocation_cleanup_state_check CHECK ((cleanup_state = ANY (ARRAY['pending'::text, 'running'::text, 'done'::text]))),
+    CONSTRAINT revocation_mode_check CHECK ((mode = ANY (ARRAY['cancel_entries'::text, 'cancel_all'::text]))),
+    CONSTRAINT revocation_receipt_hash_check CHECK ((octet_length(receipt_hash) = 32))
+);
+
+ALTER TABLE public.revocation OWNER TO tripcord_owner;
+
+CREATE TABLE public.revocation_card (
+    trader_id uuid NOT NULL,
+    card_id uuid NOT NULL,
+    secret_hash bytea NOT NULL,
+    root_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT revocation_card_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
+);
+
+ALTER TABLE public.revocation_card OWNER TO tripcord_owner;
+
+CREATE TABLE public.session (
+    trader_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    jkt text NOT NULL,
+    address text NOT NULL,
+    user_agent text NOT NULL,
+    approval_id uuid NOT NULL,
+    code_verified_at timestamp with time zone,
+    code_factor_id uuid,
+    code_mac bytea,
+    state text DEFAULT 'pending'::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT a_verified_code_is_evidence CHECK ((((code_verified_at IS NULL) = (code_mac IS NULL)) AND ((code_verified_at IS NULL) = (code_factor_id IS NULL)))),
+    CONSTRAINT active_needs_the_code CHECK (((state <> 'active'::text) OR (code_verified_at IS NOT NULL))),
+    CONSTRAINT session_code_mac_check CHECK ((octet_length(code_mac) = 32)),
+    CONSTRAINT session_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'active'::text, 'denied'::text])))
+);
+
+ALTER TABLE public.session OWNER TO tripcord_owner;
+
+CREATE TABLE public.spent_proof (
+    scope text NOT NULL,
+    proof_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT spent_proof_proof_hash_check CHECK ((octet_length(proof_hash) = 32))
+);
+
+ALTER TABLE public.spent_proof OWNER TO tripcord_owner;
+
+CREATE TABLE public.totp_factor (
+    trader_id uuid NOT NULL,
+    factor_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    algorithm text NOT NULL,
+    digits smallint NOT NULL,
+    period_seconds smallint NOT NULL,
+    label text NOT NULL,
+    bound_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT totp_factor_algorithm_check CHECK ((algorithm = ANY (ARRAY['SHA1'::text, 'SHA256'::text, 'SHA512'::text]))),
+    CONSTRAINT totp_factor_digits_check CHECK ((digits = ANY (ARRAY[6, 8]))),
+    CONSTRAINT totp_factor_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
+    CONSTRAINT totp_factor_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT totp_factor_period_seconds_check CHECK ((period_seconds = 30)),
+    CONSTRAINT totp_factor_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.totp_factor OWNER TO tripcord_owner;
+
+CREATE TABLE public.totp_state (
+    trader_id uuid NOT NULL,
+    factor_id uuid NOT NULL,
+    last_used_step bigint DEFAULT 0 NOT NULL,
+    consecutive_failures integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT totp_state_consecutive_failures_check CHECK ((consecutive_failures >= 0))
+);
+
+ALTER TABLE public.totp_state OWNER TO tripcord_owner;
+
+CREATE TABLE public.trader (
+    trader_id uuid NOT NULL,
+    platform_id uuid NOT NULL,
+    root_id uuid,
+    frozen_empty boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE public.trader OWNER TO tripcord_owner;
+
+CREATE TABLE public.venue (
+    venue_id text NOT NULL,
+    level smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT venue_level_check CHECK (((level >= 0) AND (level <= 5)))
+);
+
+ALTER TABLE public.venue OWNER TO tripcord_owner;
+
+CREATE TABLE public.venue_open_order (
+    trader_id uuid NOT NULL,
+    credential_id uuid NOT NULL,
+    venue_order_id text NOT NULL,
+    client_order_id text NOT NULL,
+    market text NOT NULL,
+    side text NOT NULL,
+    order_type text NOT NULL,
+    quantity numeric NOT NULL,
+    filled_quantity numeric NOT NULL,
+    price numeric,
+    as_of timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.venue_open_order OWNER TO tripcord_owner;
+
+CREATE TABLE public.wrapped_seed (
+    trader_id uuid NOT NULL,
+    factor_id uuid NOT NULL,
+    shard text NOT NULL,
+    blob bytea NOT NULL,
+    blob_mac bytea NOT NULL,
+    CONSTRAINT wrapped_seed_blob_mac_check CHECK ((octet_length(blob_mac) = 32))
+);
+
+ALTER TABLE public.wrapped_seed OWNER TO tripcord_owner;
+
+ALTER TABLE ONLY public.bot_order
+    ADD CONSTRAINT a_sequence_number_is_spent_once UNIQUE (trader_id, grant_id, sequence);
+
+ALTER TABLE ONLY public.access_log_head
+    ADD CONSTRAINT access_log_head_pkey PRIMARY KEY (trader_id, chain);
+
+ALTER TABLE ONLY public.access_log
+    ADD CONSTRAINT access_log_pkey PRIMARY KEY (trader_id, chain, "position");
+
+ALTER TABLE ONLY public.approval
+    ADD CONSTRAINT approval_pkey PRIMARY KEY (trader_id, approval_id);
+
+ALTER TABLE ONLY public.bot_grant
+    ADD CONSTRAINT bot_grant_pkey PRIMARY KEY (trader_id, grant_id);
+
+ALTER TABLE ONLY public.bot_order
+    ADD CONSTRAINT bot_order_pkey PRIMARY KEY (trader_id, order_id);
+
+ALTER TABLE ONLY public.checkpoint_leaf
+    ADD CONSTRAINT checkpoint_leaf_pkey PRIMARY KEY (trader_id, chain, shard, number);
+
+ALTER TABLE ONLY public.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (shard, number);
+
+ALTER TABLE ONLY public.cleanup_item
+    ADD CONSTRAINT cleanup_item_pkey PRIMARY KEY (trader_id, revocation_id, item_no);
+
+ALTER TABLE ONLY public.client_token
+    ADD CONSTRAINT client_token_pkey PRIMARY KEY (platform_id, token_id);
+
+ALTER TABLE ONLY public.decision
+    ADD CONSTRAINT decision_pkey PRIMARY KEY (trader_id, approval_id);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (trader_id, device_id);
+
+ALTER TABLE ONLY public.enrolment_code
+    ADD CONSTRAINT enrolment_code_pkey PRIMARY KEY (trader_id, code_id);
+
+ALTER TABLE ONLY public.exchange_credential
+    ADD CONSTRAINT exchange_credential_pkey PRIMARY KEY (trader_id, credential_id);
+
+ALTER TABLE ONLY public.fence
+    ADD CONSTRAINT fence_pkey PRIMARY KEY (trader_id, token_id, imposed_by);
+
+ALTER TABLE ONLY public.market_price
+    ADD CONSTRAINT market_price_pkey PRIMARY KEY (venue_id, market);
+
+ALTER TABLE ONLY public.market_snapshot
+    ADD CONSTRAINT market_snapshot_pkey PRIMARY KEY (venue_id, market);
+
+ALTER TABLE ONLY public.node_usage
+    ADD CONSTRAINT node_usage_pkey PRIMARY KEY (trader_id, token_id, day, quote);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (trader_id, message_id);
+
+ALTER TABLE ONLY public.platform
+    ADD CONSTRAINT platform_pkey PRIMARY KEY (platform_id);
+
+ALTER TABLE ONLY public.push_registration
+    ADD CONSTRAINT push_registration_pkey PRIMARY KEY (trader_id, device_id);
+
+ALTER TABLE ONLY public.revocation_card
+    ADD CONSTRAINT revocation_card_pkey PRIMARY KEY (trader_id, card_id);
+
+ALTER TABLE ONLY public.revocation
+    ADD CONSTRAINT revocation_pkey PRIMARY KEY (trader_id, revocation_id);
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (trader_id, session_id);
+
+ALTER TABLE ONLY public.spent_proof
+    ADD CONSTRAINT spent_proof_pkey PRIMARY KEY (scope, proof_hash);
+
+ALTER TABLE ONLY public.token
+    ADD CONSTRAINT token_pkey PRIMARY KEY (trader_id, token_id);
+
+ALTER TABLE ONLY public.totp_factor
+    ADD CONSTRAINT totp_factor_pkey PRIMARY KEY (trader_id, factor_id);
+
+ALTER TABLE ONLY public.totp_state
+    ADD CONSTRAINT totp_state_pkey PRIMARY KEY (trader_id, factor_id);
+
+ALTER TABLE ONLY public.trader
+    ADD CONSTRAINT trader_pkey PRIMARY KEY (trader_id);
+
+ALTER TABLE ONLY public.venue_balance
+    ADD CONSTRAINT venue_balance_pkey PRIMARY KEY (trader_id, credential_id, asset);
+
+ALTER TABLE ONLY public.venue_open_order
+    ADD CONSTRAINT venue_open_order_pkey PRIMARY KEY (trader_id, credential_id, venue_order_id);
+
+ALTER TABLE ONLY public.venue
+    ADD CONSTRAINT venue_pkey PRIMARY KEY (venue_id);
+
+ALTER TABLE ONLY public.wrapped_secret
+    ADD CONSTRAINT wrapped_secret_pkey PRIMARY KEY (trader_id, credential_id);
+
+ALTER TABLE ONLY public.wrapped_seed
+    ADD CONSTRAINT wrapped_seed_pkey PRIMARY KEY (trader_id, factor_id);
+
+CREATE INDEX access_log_head_changed ON public.access_log_head USING btree (trader_id, chain) WHERE ("position" <> checkpointed_position);
+
+CREATE INDEX approval_pending ON public.approval USING btree (trader_id, created_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX bot_order_open ON public.bot_order USING btree (trader_id, credential_id) WHERE (state = ANY (ARRAY['released'::text, 'accepted'::text, 'partially_filled'::text, 'unknown'::text]));
+
+CREATE UNIQUE INDEX checkpoint_leaf_order ON public.checkpoint_leaf USING btree (shard, number, leaf_index);
+
+CREATE INDEX cleanup_item_due ON public.cleanup_item USING btree (due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX outbox_due ON public.outbox USING btree (priority, due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX revocation_open ON public.revocation USING btree (revoked_at) WHERE (cleanup_state <> 'done'::text);
+
+CREATE INDEX spent_proof_expiry ON public.spent_proof USING btree (expires_at);
+
+CREATE INDEX token_children ON public.token USING btree (trader_id, parent_id, token_id);
+
+CREATE TRIGGER access_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.access_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER approval_state_machine BEFORE UPDATE ON public.approval FOR EACH ROW EXECUTE FUNCTION public.refuse_illegal_transition();
+
+CREATE TRIGGER checkpoint_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER checkpoint_leaf_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER credential_state_machine BEFORE UPDATE ON public.exchange_credential FOR EACH ROW EXECUTE FUNCTION public.refuse_unlinking();
+
+CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
+
+CREATE TRIGGER revocation_goes_forward BEFORE UPDATE ON public.revocation FOR EACH ROW EXECUTE FUNCTION public.refuse_reopening();
+
+CREATE TRIGGER totp_step_only_grows BEFORE UPDATE ON public.totp_state FOR EACH ROW EXECUTE FUNCTION public.refuse_step_back();
+
+ALTER TABLE ONLY public.approval
+    ADD CONSTRAINT approval_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.bot_grant
+    ADD CONSTRAINT bot_grant_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.bot_grant
+    ADD CONSTRAINT bot_grant_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.bot_grant
+    ADD CONSTRAINT bot_grant_trader_id_grant_id_fkey FOREIGN KEY (trader_id, grant_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.bot_order
+    ADD CONSTRAINT bot_order_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.bot_order
+    ADD CONSTRAINT bot_order_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.bot_order
+    ADD CONSTRAINT bot_order_trader_id_grant_id_fkey FOREIGN KEY (trader_id, grant_id) REFERENCES public.bot_grant(trader_id, grant_id);
+
+ALTER TABLE ONLY public.checkpoint_leaf
+    ADD CONSTRAINT checkpoint_leaf_shard_number_fkey FOREIGN KEY (shard, number) REFERENCES public.checkpoint(shard, number);
+
+ALTER TABLE ONLY public.cleanup_item
+    ADD CONSTRAINT cleanup_item_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.cleanup_item
+    ADD CONSTRAINT cleanup_item_trader_id_order_id_fkey FOREIGN KEY (trader_id, order_id) REFERENCES public.bot_order(trader_id, order_id);
+
+ALTER TABLE ONLY public.cleanup_item
+    ADD CONSTRAINT cleanup_item_trader_id_revocation_id_fkey FOREIGN KEY (trader_id, revocation_id) REFERENCES public.revocation(trader_id, revocation_id);
+
+ALTER TABLE ONLY public.client_token
+    ADD CONSTRAINT client_token_platform_id_fkey FOREIGN KEY (platform_id) REFERENCES public.platform(platform_id);
+
+ALTER TABLE ONLY public.decision
+    ADD CONSTRAINT decision_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.decision
+    ADD CONSTRAINT decision_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.enrolment_code
+    ADD CONSTRAINT enrolment_code_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.exchange_credential
+    ADD CONSTRAINT exchange_credential_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.exchange_credential
+    ADD CONSTRAINT exchange_credential_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.exchange_credential
+    ADD CONSTRAINT exchange_credential_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.exchange_credential
+    ADD CONSTRAINT exchange_credential_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.exchange_credential
+    ADD CONSTRAINT exchange_credential_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES public.venue(venue_id);
+
+ALTER TABLE ONLY public.fence
+    ADD CONSTRAINT fence_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.market_price
+    ADD CONSTRAINT market_price_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES public.venue(venue_id);
+
+ALTER TABLE ONLY public.market_snapshot
+    ADD CONSTRAINT market_snapshot_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES public.venue(venue_id);
+
+ALTER TABLE ONLY public.node_usage
+    ADD CONSTRAINT node_usage_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.push_registration
+    ADD CONSTRAINT push_registration_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.revocation_card
+    ADD CONSTRAINT revocation_card_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.revocation_card
+    ADD CONSTRAINT revocation_card_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.revocation
+    ADD CONSTRAINT revocation_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.token
+    ADD CONSTRAINT token_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.token
+    ADD CONSTRAINT token_trader_id_parent_id_fkey FOREIGN KEY (trader_id, parent_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.totp_factor
+    ADD CONSTRAINT totp_factor_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.totp_factor
+    ADD CONSTRAINT totp_factor_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.totp_state
+    ADD CONSTRAINT totp_state_trader_id_factor_id_fkey FOREIGN KEY (trader_id, factor_id) REFERENCES public.totp_factor(trader_id, factor_id);
+
+ALTER TABLE ONLY public.trader
+    ADD CONSTRAINT trader_platform_id_fkey FOREIGN KEY (platform_id) REFERENCES public.platform(platform_id);
+
+ALTER TABLE ONLY public.venue_balance
+    ADD CONSTRAINT venue_balance_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.venue_open_order
+    ADD CONSTRAINT venue_open_order_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.wrapped_secret
+    ADD CONSTRAINT wrapped_secret_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.wrapped_seed
+    ADD CONSTRAINT wrapped_seed_trader_id_factor_id_fkey FOREIGN KEY (trader_id, factor_id) REFERENCES public.totp_factor(trader_id, factor_id);
+
+REVOKE USAGE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO tripcord_api;
+GRANT USAGE ON SCHEMA public TO tripcord_signer;
+GRANT USAGE ON SCHEMA public TO tripcord_courier;
+GRANT USAGE ON SCHEMA public TO tripcord_dispatcher;
+GRANT USAGE ON SCHEMA public TO tripcord_operator;
+GRANT USAGE ON SCHEMA public TO tripcord_cord;
+
+REVOKE ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) TO tripcord_api;
+GRANT ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) TO tripcord_cord;
+
+REVOKE ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_api;
+GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_signer;
+GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_dispatcher;
+GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.bot_grant TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.bot_grant TO tripcord_signer;
+GRANT SELECT ON TABLE public.bot_grant TO tripcord_courier;
+
+GRANT SELECT ON TABLE public.bot_order TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.bot_order TO tripcord_signer;
+GRANT SELECT ON TABLE public.bot_order TO tripcord_courier;
+
+GRANT UPDATE(notional) ON TABLE public.bot_order TO tripcord_signer;
+
+GRANT UPDATE(quote) ON TABLE public.bot_order TO tripcord_signer;
+
+GRANT UPDATE(state) ON TABLE public.bot_order TO tripcord_signer;
+GRANT UPDATE(state) ON TABLE public.bot_order TO tripcord_courier;
+
+GRANT UPDATE(rule) ON TABLE public.bot_order TO tripcord_signer;
+
+GRANT UPDATE(request_digest) ON TABLE public.bot_order TO tripcord_signer;
+
+GRANT UPDATE(venue_order_id) ON TABLE public.bot_order TO tripcord_courier;
+
+GRANT UPDATE(filled_quantity) ON TABLE public.bot_order TO tripcord_courier;
+
+GRANT UPDATE(venue_code) ON TABLE public.bot_order TO tripcord_courier;
+
+GRANT UPDATE(released_at) ON TABLE public.bot_order TO tripcord_signer;
+
+GRANT UPDATE(outcome_at) ON TABLE public.bot_order TO tripcord_courier;
+
+GRANT SELECT ON TABLE public.exchange_credential TO tripcord_api;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.exchange_credential TO tripcord_signer;
+GRANT SELECT ON TABLE public.exchange_credential TO tripcord_courier;
+
+GRANT SELECT ON TABLE public.market_price TO tripcord_signer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.market_price TO tripcord_courier;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.node_usage TO tripcord_signer;
+GRANT SELECT ON TABLE public.node_usage TO tripcord_courier;
+
+GRANT UPDATE(notional) ON TABLE public.node_usage TO tripcord_courier;
+
+GRANT SELECT ON TABLE public.venue_balance TO tripcord_api;
+GRANT SELECT ON TABLE public.venue_balance TO tripcord_signer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.venue_balance TO tripcord_courier;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_api;
+GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_cord;
+GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_signer;
+GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.lock_trader(p_trader uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_api;
+GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_cord;
+GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_signer;
+GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.access_log TO tripcord_api;
+
+REVOKE ALL ON FUNCTION public.log_content_hash(e public.access_log) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_api;
+GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_signer;
+GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_dispatcher;
+GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.log_field(value bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_api;
+GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_signer;
+GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_dispatcher;
+GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.token TO tripcord_api;
+GRANT SELECT ON TABLE public.token TO tripcord_cord;
+GRANT SELECT ON TABLE public.token TO tripcord_signer;
+GRANT SELECT ON TABLE public.token TO tripcord_courier;
+GRANT SELECT ON TABLE public.token TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_api;
+GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_illegal_transition() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_order_transition() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_reopening() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_step_back() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_unlinking() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_api;
+GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_signer;
+GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_courier;
+
+REVOKE ALL ON FUNCTION public.shared_venue_level(p_venue text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.shared_venue_level(p_venue text) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) TO tripcord_api;
+GRANT ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) TO tripcord_cord;
+
+REVOKE ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_api;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_cord;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.access_log_head TO tripcord_api;
+GRANT SELECT ON TABLE public.access_log_head TO tripcord_signer;
+
+GRANT UPDATE(checkpointed_position) ON TABLE public.access_log_head TO tripcord_signer;
+
+GRANT SELECT,INSERT ON TABLE public.approval TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.approval TO tripcord_signer;
+
+GRANT UPDATE(state) ON TABLE public.approval TO tripcord_signer;
+
+GRANT UPDATE(decided_at) ON TABLE public.approval TO tripcord_signer;
+
+GRANT UPDATE(consumed_at) ON TABLE public.approval TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.checkpoint TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.checkpoint TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.checkpoint_leaf TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.checkpoint_leaf TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.cleanup_item TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.cleanup_item TO tripcord_signer;
+GRANT SELECT ON TABLE public.cleanup_item TO tripcord_courier;
+
+GRANT UPDATE(state) ON TABLE public.cleanup_item TO tripcord_courier;
+
+GRANT UPDATE(attempts) ON TABLE public.cleanup_item TO tripcord_courier;
+
+GRANT UPDATE(due_at) ON TABLE public.cleanup_item TO tripcord_courier;
+
+GRANT UPDATE(last_outcome) ON TABLE public.cleanup_item TO tripcord_courier;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.client_token TO tripcord_api;
+
+GRANT SELECT ON TABLE public.decision TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.decision TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.device TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.device TO tripcord_signer;
+
+GRANT SELECT,INSERT ON TABLE public.enrolment_code TO tripcord_api;
+GRANT SELECT ON TABLE public.enrolment_code TO tripcord_signer;
+
+GRANT UPDATE(redeemed_by_jkt) ON TABLE public.enrolment_code TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.fence TO tripcord_api;
+GRANT SELECT ON TABLE public.fence TO tripcord_cord;
+GRANT SELECT ON TABLE public.fence TO tripcord_signer;
+GRANT SELECT ON TABLE public.fence TO tripcord_courier;
+GRANT SELECT ON TABLE public.fence TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.market_snapshot TO tripcord_signer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.market_snapshot TO tripcord_courier;
+
+GRANT SELECT ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT UPDATE(due_at) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT UPDATE(attempts) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT UPDATE(leased_until) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT UPDATE(state) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT UPDATE(last_error) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT UPDATE(finished_at) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT SELECT ON TABLE public.platform TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.platform TO tripcord_operator;
+
+GRANT UPDATE(jwks) ON TABLE public.platform TO tripcord_operator;
+
+GRANT UPDATE(disabled_at) ON TABLE public.platform TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.push_registration TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.push_registration TO tripcord_signer;
+GRANT SELECT ON TABLE public.push_registration TO tripcord_dispatcher;
+
+GRANT UPDATE(kind) ON TABLE public.push_registration TO tripcord_api;
+
+GRANT UPDATE(registration) ON TABLE public.push_registration TO tripcord_api;
+
+GRANT UPDATE(updated_at) ON TABLE public.push_registration TO tripcord_api;
+
+GRANT UPDATE(disabled_at) ON TABLE public.push_registration TO tripcord_api;
+GRANT UPDATE(disabled_at) ON TABLE public.push_registration TO tripcord_dispatcher;
+
+GRANT SELECT ON TABLE public.revocation TO tripcord_api;
+GRANT SELECT ON TABLE public.revocation TO tripcord_cord;
+GRANT SELECT ON TABLE public.revocation TO tripcord_signer;
+GRANT SELECT ON TABLE public.revocation TO tripcord_courier;
+GRANT SELECT ON TABLE public.revocation TO tripcord_operator;
+
+GRANT UPDATE(cleanup_state) ON TABLE public.revocation TO tripcord_signer;
+GRANT UPDATE(cleanup_state) ON TABLE public.revocation TO tripcord_courier;
+
+GRANT SELECT,INSERT ON TABLE public.revocation_card TO tripcord_api;
+GRANT SELECT ON TABLE public.revocation_card TO tripcord_cord;
+
+GRANT SELECT,INSERT ON TABLE public.session TO tripcord_api;
+GRANT SELECT ON TABLE public.session TO tripcord_signer;
+
+GRANT UPDATE(code_verified_at) ON TABLE public.session TO tripcord_signer;
+
+GRANT UPDATE(code_factor_id) ON TABLE public.session TO tripcord_signer;
+
+GRANT UPDATE(code_mac) ON TABLE public.session TO tripcord_signer;
+
+GRANT UPDATE(state) ON TABLE public.session TO tripcord_api;
+
+GRANT SELECT,DELETE ON TABLE public.spent_proof TO tripcord_api;
+
+GRANT SELECT ON TABLE public.totp_factor TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.totp_factor TO tripcord_signer;
+
+GRANT SELECT,INSERT ON TABLE public.totp_state TO tripcord_signer;
+
+GRANT UPDATE(last_used_step) ON TABLE public.totp_state TO tripcord_signer;
+
+GRANT UPDATE(consecutive_failures) ON TABLE public.totp_state TO tripcord_signer;
+
+GRANT UPDATE(locked_until) ON TABLE public.totp_state TO tripcord_signer;
+
+GRANT SELECT,INSERT ON TABLE public.trader TO tripcord_api;
+GRANT SELECT ON TABLE public.trader TO tripcord_cord;
+GRANT SELECT ON TABLE public.trader TO tripcord_signer;
+GRANT SELECT ON TABLE public.trader TO tripcord_courier;
+GRANT SELECT ON TABLE public.trader TO tripcord_operator;
+
+GRANT UPDATE(frozen_empty) ON TABLE public.trader TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.venue TO tripcord_api;
+GRANT SELECT ON TABLE public.venue TO tripcord_signer;
+GRANT SELECT ON TABLE public.venue TO tripcord_courier;
+GRANT SELECT ON TABLE public.venue TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.venue_open_order TO tripcord_api;
+GRANT SELECT ON TABLE public.venue_open_order TO tripcord_signer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.venue_open_order TO tripcord_courier;
+
+GRANT SELECT,INSERT ON TABLE public.wrapped_seed TO tripcord_signer;
+
+ALTER DEFAULT PRIVILEGES FOR ROLE tripcord_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
