@@ -1,0 +1,117 @@
+"""What an entry is, and the closed list of what can be told."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from app.core.origin import Origin
+
+LOCKED_CHAIN = UUID(int=0)
+SYSTEM_TRADER = UUID(int=0)
+"""Chain owner of what belongs to no trader: unknown tokens, platforms, processes."""
+
+Outcome = Literal["ok", "refused", "failed"]
+
+
+class Event(StrEnum):
+    """Closed: a route or verb without its event does not exist."""
+
+    TRADER_CREATED = "trader.created"
+    TRADER_FROZEN_EMPTY = "trader.frozen_empty"
+    TRADER_READ = "trader.read"
+    PLATFORM_REGISTERED = "platform.registered"
+    CLIENT_AUTHENTICATED = "client.authenticated"
+    DEVICE_BOUND = "device.bound"
+    DEVICES_READ = "devices.read"
+    CARD_REGISTERED = "card.registered"
+    SEALING_KEY_OPENED = "sealing_key.opened"
+    FACTOR_BOUND = "factor.bound"
+    FACTORS_READ = "factors.read"
+    CREDENTIAL_IMPORTED = "credential.imported"
+    CREDENTIAL_VERIFYING = "credential.verifying"
+    CREDENTIAL_REFUSED = "credential.refused"
+    CREDENTIAL_LINKED = "credential.linked"
+    CREDENTIAL_READ = "credential.read"
+    VENUE_READ = "venue.read"
+    GRANT_REQUESTED = "grant.requested"
+    GRANT_SEALED = "grant.sealed"
+    APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_DECIDED = "approval.decided"
+    APPROVALS_READ = "approvals.read"
+    ORDER_RELEASED = "order.released"
+    ORDER_HELD = "order.held"
+    ORDER_REFUSED = "order.refused"
+    ORDER_OUTCOME = "order.outcome"
+    ORDERS_READ = "orders.read"
+    BALANCES_READ = "balances.read"
+    SESSION_REQUESTED = "session.requested"
+    SESSION_CODE = "session.code"
+    SESSION_STARTED = "session.started"
+    SESSIONS_READ = "sessions.read"
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
+    TOKEN_TIGHTENED = "token.tightened"  # noqa: S105
+    TOKEN_INTROSPECTED = "token.introspected"  # noqa: S105
+    TOKENS_READ = "tokens.read"
+    REVOCATION_READ = "revocation.read"
+    CLEANUP_RELEASED = "cleanup.released"
+    CLEANUP_OUTCOME = "cleanup.outcome"
+    LOG_READ = "log.read"
+    REQUEST_REFUSED = "request.refused"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened, before it has a place on a chain. Public halves only."""
+
+    trader_id: UUID
+    event: Event
+    origin: Origin
+    outcome: Outcome = "ok"
+    token_id: UUID | None = None
+    path: list[UUID] | None = None
+    subject_id: UUID | None = None
+    rule: str | None = None
+    request_digest: bytes | None = None
+    answer_digest: bytes | None = None
+    venue_outcome: str | None = None
+
+
+class StoredEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry as stored, with its place and hashes (32 bytes each)."""
+
+    trader_id: UUID
+    chain: UUID
+    position: int
+    at: datetime
+    event: str
+    actor: str
+    token_id: UUID | None
+    path: list[UUID] | None
+    subject_id: UUID | None
+    outcome: str
+    rule: str | None
+    request_digest: bytes | None
+    answer_digest: bytes | None
+    venue_outcome: str | None
+    address: str | None
+    user_agent: str | None
+    device_id: UUID | None
+    previous_hash: bytes
+    content_hash: bytes
+    entry_hash: bytes
+
+
+class CheckpointProof(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed checkpoint (compact JWS) and why one chain's head is in it (RFC 6962 section 2.1).
+
+    `head_hash` is the chain's `entry_hash` at `position`.
+    """
+
+    checkpoint: str
+    chain: UUID
+    position: int
+    head_hash: bytes
+    index: int
+    proof: list[bytes]

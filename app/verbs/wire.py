@@ -1,0 +1,278 @@
+"""The structs on the wire. The unions at the end are the closed verb lists (DESIGN section 3)."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from app.core.origin import Origin
+
+MAX_FRAME_BYTES = 1 << 20
+
+
+class Verb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="verb"):
+    """A request. `RESULT` is the struct of its answer."""
+
+    RESULT: ClassVar[Any] = None
+
+
+class SealedEnvelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ciphertext from the client: `ephemeral` 65 bytes (P-256 point), `ciphertext` RFC 3394."""
+
+    ephemeral: bytes
+    ciphertext: bytes
+
+
+class PushTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    provider: Literal["fcm"]
+    kind: Literal["fid", "token"]
+    registration: str
+
+
+class BoundDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """`device_token` is the whole token string: relayed once, kept nowhere."""
+
+    trader_id: UUID
+    device_id: UUID
+    root_token_id: UUID
+    device_token: str
+    identity_jwk: dict[str, str]
+    identity_jkt: str
+    checkpoint_jkt: str
+
+    def __repr__(self) -> str:
+        return f"BoundDevice(device_id={self.device_id})"
+
+
+class BindDevice(Verb, frozen=True, tag="bind_device"):
+    RESULT = BoundDevice
+    trader_id: UUID
+    code_id: UUID
+    code_hash: bytes
+    code_text_hash: bytes
+    public_jwk: dict[str, str]
+    name: str
+    push: PushTarget | None
+    statement: str
+    origin: Origin
+
+
+class BoundFactor(msgspec.Struct, frozen=True):
+    factor_id: UUID
+
+
+class BindFactor(Verb, frozen=True, tag="bind_factor"):
+    RESULT = BoundFactor
+    trader_id: UUID
+    device_id: UUID
+    statement: str
+    envelope: SealedEnvelope
+    code: str
+    origin: Origin
+
+
+class OpenedSealingKey(msgspec.Struct, frozen=True, kw_only=True):
+    sealing_key_id: UUID
+    public_point: bytes
+    expires_at: datetime
+    statement: str
+
+
+class OpenSealingKey(Verb, frozen=True, tag="open_sealing_key"):
+    RESULT = OpenedSealingKey
+    trader_id: UUID
+    device_id: UUID
+    purpose: Literal["totp", "exchange"]
+    origin: Origin
+
+
+class ImportedCredential(msgspec.Struct, frozen=True, kw_only=True):
+    credential_id: UUID
+    state: str
+
+
+class ImportSecret(Verb, frozen=True, tag="import_secret"):
+    RESULT = ImportedCredential
+    trader_id: UUID
+    device_id: UUID
+    statement: str
+    envelope: SealedEnvelope
+    algorithm: str
+    proof: bytes
+    origin: Origin
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    approval_id: UUID
+    action_type: str
+    subject_id: UUID
+    state: str
+
+
+class Decide(Verb, frozen=True, tag="decide"):
+    """A device's decision, with the code where the method is one.
+
+    Without `statement` it is the browser's half of a sign-in: the code alone.
+    """
+
+    RESULT = Decided
+    trader_id: UUID
+    approval_id: UUID
+    statement: str | None
+    code: str | None
+    origin: Origin
+
+
+class SealedChange(msgspec.Struct, frozen=True, kw_only=True):
+    subject_id: UUID
+    state: str
+
+
+class SealChange(Verb, frozen=True, tag="seal_change"):
+    RESULT = SealedChange
+    trader_id: UUID
+    approval_id: UUID
+    origin: Origin
+
+
+class OrderOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    order_id: UUID
+    state: str
+    client_order_id: str
+    sequence: int
+    approval_id: UUID | None = None
+
+
+class SignOrder(Verb, frozen=True, tag="sign_order"):
+    """A new order (`order`, its JWS), or a held one whose approval was decided."""
+
+    RESULT = OrderOutcome
+    trader_id: UUID
+    grant_id: UUID | None
+    order: str | None
+    approval_id: UUID | None
+    origin: Origin
+
+
+class VenueAnswer(msgspec.Struct, frozen=True):
+    status: int
+    body: bytes
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed venue request on its way to the courier: a capability, so without a repr."""
+
+    trader_id: UUID
+    credential_id: UUID
+    venue_id: str
+    purpose: str
+    subject_id: UUID | None
+    method: str
+    path_and_query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Release({self.venue_id} {self.purpose} {self.subject_id})"
+
+
+class ReadReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The signed read, or, once the answer was given, the credential's state."""
+
+    release: Release | None = None
+    state: str | None = None
+
+
+ReadKind = Literal["permissions", "balances", "open_orders", "order"]
+
+
+class VenueRead(Verb, frozen=True, tag="venue_read"):
+    RESULT = ReadReply
+    trader_id: UUID
+    credential_id: UUID
+    what: ReadKind
+    order_id: UUID | None = None
+    answer: VenueAnswer | None = None
+
+
+class CleanUpReply(msgspec.Struct, frozen=True, kw_only=True):
+    """`items` after expansion; `release` for one item, None where the venue has no such call."""
+
+    items: int = 0
+    release: Release | None = None
+
+
+class CleanUp(Verb, frozen=True, tag="clean_up"):
+    """Expand a revocation into items (no `item_no`), or sign the request of one item."""
+
+    RESULT = CleanUpReply
+    trader_id: UUID
+    revocation_id: UUID
+    item_no: int | None = None
+
+
+class SignerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    ready: bool
+    courier_connected: bool
+    hsm_module: str
+    not_enforced: tuple[str, ...]
+    identity_jwk: dict[str, str]
+    identity_jkt: str
+    checkpoint_jwk: dict[str, str]
+    checkpoint_jkt: str
+
+
+class Status(Verb, frozen=True, tag="status"):
+    RESULT = SignerStatus
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The courier has it. What the venue says comes as rows."""
+
+    queued: bool = True
+
+
+class Send(Verb, frozen=True, tag="send"):
+    RESULT = Accepted
+    release: Release
+
+
+ApiVerb = (
+    BindDevice
+    | BindFactor
+    | OpenSealingKey
+    | ImportSecret
+    | Decide
+    | SealChange
+    | SignOrder
+    | Status
+)
+"""What the signer answers on the api's socket."""
+
+CourierVerb = VenueRead | CleanUp | Status
+"""What the signer answers on the courier's socket."""
+
+CourierInboxVerb = Send
+"""What the courier answers to the signer."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A DomainError on the wire."""
+
+    code: str
+    sentence: str
+    rule: str | None
+    node: str | None
+    retry_after_seconds: int
+
+
+class Reply(msgspec.Struct, frozen=True):
+    id: int
+    result: msgspec.Raw | None = None
+    refusal: Refusal | None = None
+
+
+class Call(msgspec.Struct, frozen=True):
+    id: int
+    request: msgspec.Raw
