@@ -1,0 +1,126 @@
+"""The typed actions a person can be asked for (RFC 9396 style), one struct each.
+
+The canonical JSON of such a struct is what the phone renders, what it signs and what is executed.
+Field names are the contract with the phone; `template` names the phone's own rendering, never a
+sentence of ours to trust.
+"""
+
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from app.approvals.errors import ActionMismatch
+from app.core.canonical import canonical_json, parse_canonical
+from app.core.errors import Malformed
+
+
+class Action(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
+):
+    trader_id: UUID
+
+
+class Amount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A decimal string and its unit."""
+
+    amount: str
+    quote: str
+
+
+class KeyLink(Action, frozen=True, tag="trade.key_link"):
+    """Link a venue key. `permissions` were read back from the venue, not promised by anyone."""
+
+    credential_id: UUID
+    venue: str
+    api_key_id: str
+    label: str
+    permissions: list[str]
+    ip_restricted: bool
+    envelope_sha256: str
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the bot says of itself; `jkt` is what it can prove."""
+
+    name: str
+    digest: str
+    version: str
+    jkt: str
+
+
+class BotGrant(Action, frozen=True, tag="bot.grant"):
+    """Let a model sign orders on a credential, inside these limits."""
+
+    grant_id: UUID
+    credential_id: UUID
+    venue: str
+    label: str
+    model: ModelCard
+    model_jwk: dict[str, str]
+    markets: list[str]
+    allocation: Amount
+    free_limit: Amount
+    max_order: Amount
+    expires_at: datetime
+    requested_by: str
+
+
+class TradeOrder(Action, frozen=True, tag="trade.order"):
+    """One order, exactly as it will be sent.
+
+    `order` has market, side, type, quantity, price, time_in_force and asked_as as strings; for a
+    market order it is the limit at the collar that stands for it. `signed_order_sha256` is the
+    digest of the bot's own signed order.
+    """
+
+    grant_id: UUID
+    order_id: UUID
+    credential_id: UUID
+    venue: str
+    model: str
+    order: dict[str, str]
+    notional: Amount
+    client_order_id: str
+    signed_order_sha256: str
+
+
+class SignIn(Action, frozen=True, tag="session.sign_in"):
+    """A browser asks to sign in. Address and agent are what our edge saw."""
+
+    session_id: UUID
+    address: str
+    user_agent: str
+    jkt: str
+    at: datetime
+
+
+A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn)
+
+TEMPLATES: dict[str, str] = {
+    "trade.key_link": "key_link/1",
+    "bot.grant": "bot_grant/1",
+    "trade.order": "order/1",
+    "session.sign_in": "sign_in/1",
+}
+
+
+def action_bytes(action: Action) -> bytes:
+    """Canonical JSON of an action; its SHA-256 is what gets signed."""
+    plain: dict[str, Any] = msgspec.to_builtins(action)
+    return canonical_json(plain)
+
+
+def read_action(raw: bytes, shape: type[A]) -> A:
+    """Read canonical action bytes back into their struct.
+
+    Raises
+    ------
+    ActionMismatch
+        Not canonical, another type, a missing or an unknown field.
+    """
+    try:
+        return msgspec.convert(parse_canonical(raw), shape)
+    except (Malformed, msgspec.ValidationError):
+        raise ActionMismatch from None

@@ -1,0 +1,108 @@
+"""SQL of the approvals room."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.approvals.models import Approval, ApprovalState, Decision
+from app.db.pool import Tx
+
+_COLUMNS = (
+    "trader_id, approval_id, requester, action_type, action, digest, nonce, required_strength,"
+    " subject_id, state, created_at, expires_at, decided_at, consumed_at"
+)
+
+_INSERT = """
+    INSERT INTO approval (trader_id, approval_id, requester, action_type, action, digest, nonce,
+                          required_strength, subject_id, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+
+_PENDING = f"""
+    SELECT {_COLUMNS} FROM approval
+     WHERE trader_id = $1 AND state = 'pending' AND expires_at > $2 AND approval_id > $3
+     ORDER BY approval_id LIMIT $4
+"""
+
+# The WHERE clause restates the rule: two deciders can both read "pending", and only one of them
+# may find it here.
+_DECIDE = """
+    UPDATE approval SET state = $3, decided_at = $4
+     WHERE trader_id = $1 AND approval_id = $2 AND state = 'pending' AND expires_at > $4
+    RETURNING approval_id
+"""
+
+_CONSUME = """
+    UPDATE approval SET state = 'consumed', consumed_at = $3
+     WHERE trader_id = $1 AND approval_id = $2 AND state = 'approved' AND expires_at > $3
+    RETURNING approval_id
+"""
+
+_DECISION = (
+    "trader_id, approval_id, root_id, device_id, nonce, digest, decision, method, factor_id,"
+    " statement, decided_at, version, mac"
+)
+
+
+async def insert(tx: Tx, approval: Approval) -> None:
+    """Store a new, pending approval."""
+    a = approval
+    await tx.execute(
+        _INSERT,
+        a.trader_id,
+        a.approval_id,
+        a.requester,
+        a.action_type,
+        a.action,
+        a.digest,
+        a.nonce,
+        a.required_strength,
+        a.subject_id,
+        a.created_at,
+        a.expires_at,
+    )
+
+
+async def get(tx: Tx, trader_id: UUID, approval_id: UUID) -> Approval | None:
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM approval WHERE trader_id = $1 AND approval_id = $2",
+        trader_id,
+        approval_id,
+    )
+    return None if row is None else msgspec.convert(dict(row), Approval)
+
+
+async def list_pending(
+    tx: Tx, trader_id: UUID, now: datetime, *, after: UUID, limit: int
+) -> list[Approval]:
+    rows = await tx.fetch(_PENDING, trader_id, now, after, limit)
+    return [msgspec.convert(dict(row), Approval) for row in rows]
+
+
+async def decide(
+    tx: Tx, trader_id: UUID, approval_id: UUID, state: ApprovalState, now: datetime
+) -> bool:
+    """Move a pending, unexpired approval to `state`; False if it no longer is one."""
+    return await tx.fetchval(_DECIDE, trader_id, approval_id, state, now) is not None
+
+
+async def consume(tx: Tx, trader_id: UUID, approval_id: UUID, now: datetime) -> bool:
+    """Use up an approved, unexpired approval; False if somebody else did."""
+    return await tx.fetchval(_CONSUME, trader_id, approval_id, now) is not None
+
+
+async def insert_decision(tx: Tx, decision: Decision) -> None:
+    await tx.execute(
+        f"INSERT INTO decision ({_DECISION}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
+        *msgspec.structs.astuple(decision),
+    )
+
+
+async def get_decision(tx: Tx, trader_id: UUID, approval_id: UUID) -> Decision | None:
+    row = await tx.fetchrow(
+        f"SELECT {_DECISION} FROM decision WHERE trader_id = $1 AND approval_id = $2",
+        trader_id,
+        approval_id,
+    )
+    return None if row is None else msgspec.convert(dict(row), Decision)

@@ -1,0 +1,6 @@
+"""Linked exchange keys: their public half, state and attested rights.
+
+Protects: that a key is used only as it was linked: who sealed it, for which venue, with which
+rights. The wrapped secret is a row only the signer may read.
+May never import: another room beside it.
+"""

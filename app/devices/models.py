@@ -1,0 +1,35 @@
+"""A device and its evidence."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.core.evidence import row_evidence
+from app.core.jose import Jwk
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """`public_jwk` is canonical JSON of a P-256 key; `device_id` is also its token's id."""
+
+    trader_id: UUID
+    device_id: UUID
+    root_id: UUID
+    public_jwk: bytes
+    name: str
+    bound_at: datetime
+    version: int
+    mac: bytes
+
+    def evidence(self) -> bytes:
+        return row_evidence("device", self)
+
+    def key(self) -> Jwk:
+        jwk: Jwk = msgspec.json.decode(self.public_jwk)
+        return jwk
+
+
+class PushRegistration(msgspec.Struct, frozen=True, kw_only=True):
+    provider: str
+    kind: str
+    registration: str

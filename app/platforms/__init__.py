@@ -1,0 +1,6 @@
+"""Platforms: registered by an operator, authenticated by private_key_jwt (RFC 7523).
+
+Protects: that only public keys of a platform are here, that an assertion counts once, and that a
+platform reaches only traders it created.
+May never import: another room beside it.
+"""

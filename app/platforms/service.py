@@ -1,0 +1,129 @@
+"""Authenticate a platform: an assertion once, then a short-lived access token."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.core import token
+from app.core.canonical import sha256
+from app.core.clock import Clock
+from app.core.errors import DomainError
+from app.core.ids import new_id
+from app.core.jose import Jwk, jwk_thumbprint, public_jwk, split, verify_jws
+from app.db.pool import Database
+from app.platforms import store
+from app.platforms.errors import ClientRejected
+from app.platforms.models import (
+    ACCESS_TOKEN_LIFE,
+    LONGEST_ASSERTION_LIFE,
+    Assertion,
+    ClientToken,
+    Platform,
+)
+
+_SKEW = timedelta(seconds=30)
+_MAX_JTI_CHARS = 128
+
+
+class PlatformService:
+    """`audiences` are the strings an assertion may name: our issuer and token endpoint."""
+
+    def __init__(self, db: Database, clock: Clock, *, audiences: frozenset[str]) -> None:
+        self._db = db
+        self._clock = clock
+        self._audiences = audiences
+
+    async def authenticate(self, assertion: str) -> Platform:
+        """Verify a client assertion and spend it.
+
+        Raises
+        ------
+        ClientRejected
+            Any deviation from RFC 7523 section 3, or the assertion was used before.
+        """
+        try:
+            header, payload, _, _ = split(assertion)
+            claims = msgspec.json.decode(payload, type=Assertion)
+            platform_id = UUID(claims.sub)
+        except (DomainError, msgspec.DecodeError, ValueError):
+            raise ClientRejected from None
+        async with self._db.session() as tx:
+            platform = await store.get(tx, platform_id)
+        if platform is None or platform.disabled_at is not None:
+            raise ClientRejected
+        try:
+            verify_jws(
+                assertion,
+                expected_key=_key_of(platform, header),
+                expected_typ=header.get("typ", "JWT"),
+                allowed_header=frozenset({"alg", "typ", "kid"}),
+            )
+        except DomainError:
+            raise ClientRejected from None
+        expires_at = self._check_claims(claims)
+        async with self._db.transaction() as tx:
+            fresh = await tx.fetchval(
+                "SELECT spend_proof($1, $2, $3)",
+                f"client:{platform_id}",
+                sha256(claims.jti.encode()),
+                expires_at + _SKEW,
+            )
+        if not fresh:
+            raise ClientRejected
+        return platform
+
+    async def issue_access_token(self, platform: Platform) -> token.Token:
+        """A bearer of ten minutes; only its hash is kept."""
+        access = token.mint(token.TokenKind.CLIENT, platform.platform_id, new_id())
+        async with self._db.transaction() as tx:
+            await store.add_token(
+                tx,
+                platform.platform_id,
+                access.token_id,
+                access.secret_hash(),
+                self._clock.now() + ACCESS_TOKEN_LIFE,
+            )
+        return access
+
+    async def find_access_token(self, presented: token.Token) -> ClientToken:
+        """The client behind a presented access token, or raise ClientRejected."""
+        async with self._db.session() as tx:
+            found = await store.find_token(
+                tx,
+                presented.trader_id,
+                presented.token_id,
+                presented.secret_hash(),
+                self._clock.now(),
+            )
+        if found is None:
+            raise ClientRejected
+        return found
+
+    def _check_claims(self, claims: Assertion) -> datetime:
+        now = self._clock.now()
+        audiences = {claims.aud} if isinstance(claims.aud, str) else set(claims.aud)
+        expires_at = datetime.fromtimestamp(claims.exp, tz=UTC)
+        too_long = expires_at > now + LONGEST_ASSERTION_LIFE + _SKEW
+        early = max(claims.iat or 0, claims.nbf or 0) > (now + _SKEW).timestamp()
+        if (
+            claims.iss != claims.sub
+            or not audiences & self._audiences
+            or expires_at <= now
+            or too_long
+            or early
+            or not 0 < len(claims.jti) <= _MAX_JTI_CHARS
+        ):
+            raise ClientRejected
+        return expires_at
+
+
+def _key_of(platform: Platform, header: dict[str, Any]) -> Jwk:
+    """The registered key that `kid` names (its `kid` or thumbprint), or the only one."""
+    keys = platform.jwks.get("keys", [])
+    for jwk in keys:
+        reduced = public_jwk(jwk, "ES256", "EdDSA", "RS256")
+        if header.get("kid") in {jwk.get("kid"), jwk_thumbprint(reduced)} or len(keys) == 1:
+            return reduced
+    raise ClientRejected

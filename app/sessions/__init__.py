@@ -1,0 +1,6 @@
+"""Sign-ins and the sessions they become.
+
+Protects: that a browser is signed in only by a code and the phone's decision together, and that
+every attempt is told. A session can make no signature.
+May never import: how codes or statements are verified.
+"""

@@ -1,0 +1,206 @@
+"""SQL of the tokens room."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.core.origin import Origin
+from app.db.errors import Conflict
+from app.db.pool import Row, Tx
+from app.tokens.errors import ParentNotActive, TokenNotFound
+from app.tokens.models import Admission, Card, Imposed, Level, NewNode, Node, Revocation
+
+_NODE = "trader_id, token_id, kind, parent_id, path, jkt, scope, label, created_at, expires_at"
+_REVOCATION = (
+    "trader_id, revocation_id, token_id, path, mode, reason, actor, revoked_at, log_position,"
+    " cleanup_deadline_at, cleanup_state, receipt_hash, receipt_expires_at"
+)
+
+_MINT = f"SELECT {_NODE} FROM mint_token($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+
+_TREE = f"""
+    SELECT {_NODE}, effective_level(trader_id, path) AS level FROM token
+     WHERE trader_id = $1 AND token_id > $2
+     ORDER BY token_id LIMIT $3
+"""
+
+
+async def mint(tx: Tx, new: NewNode) -> Node:
+    """Make a node; its path and latest expiry come from the parent's row.
+
+    The caller holds the trader lock.
+
+    Raises
+    ------
+    ParentNotActive
+        The parent is unknown, expired or fenced.
+    """
+    try:
+        row = await tx.fetchrow(
+            _MINT,
+            new.trader_id,
+            new.token_id,
+            new.kind,
+            new.parent_id,
+            new.secret_hash,
+            new.jkt,
+            new.scope,
+            new.label,
+            new.expires_at,
+        )
+    except Conflict as error:
+        if error.name == "TC001":
+            raise ParentNotActive from error
+        raise
+    return _node(row)
+
+
+async def get(tx: Tx, trader_id: UUID, token_id: UUID) -> Node | None:
+    row = await tx.fetchrow(
+        f"SELECT {_NODE} FROM token WHERE trader_id = $1 AND token_id = $2", trader_id, token_id
+    )
+    return None if row is None else _node(row)
+
+
+async def effective_level(tx: Tx, trader_id: UUID, path: Sequence[UUID]) -> Level:
+    """The worst rung on a path, now. Authoritative only under the trader lock."""
+    return Level(await tx.fetchval("SELECT effective_level($1, $2)", trader_id, list(path)))
+
+
+async def tree_page(
+    tx: Tx, trader_id: UUID, *, after: UUID, limit: int
+) -> list[tuple[Node, Level]]:
+    """Nodes in order of id, with their effective rung."""
+    rows = await tx.fetch(_TREE, trader_id, after, limit)
+    return [(_node(row), Level(row["level"])) for row in rows]
+
+
+async def admit(
+    tx: Tx,
+    *,
+    trader_id: UUID,
+    token_id: UUID,
+    secret_hash: bytes,
+    proof_scope: str,
+    proof_hash: bytes,
+    proof_expires_at: datetime,
+) -> Admission:
+    """Spend a proof and look a token up, in one round trip."""
+    row = await tx.fetchrow(
+        "SELECT * FROM admit($1, $2, $3, $4, $5, $6)",
+        trader_id,
+        token_id,
+        secret_hash,
+        proof_scope,
+        proof_hash,
+        proof_expires_at,
+    )
+    return msgspec.convert(dict(row or {}), Admission)
+
+
+async def spend_proof(tx: Tx, scope: str, proof_hash: bytes, expires_at: datetime) -> bool:
+    """Accept a proof identifier once; False when any node has seen it."""
+    return bool(await tx.fetchval("SELECT spend_proof($1, $2, $3)", scope, proof_hash, expires_at))
+
+
+async def tighten(
+    tx: Tx,
+    *,
+    trader_id: UUID,
+    token_id: UUID,
+    level: Level,
+    reason: str,
+    origin: Origin,
+    request_digest: bytes | None = None,
+    revocation_id: UUID | None = None,
+    receipt_hash: bytes | None = None,
+    mode: str | None = None,
+) -> Imposed:
+    """Impose a fence; for `REVOKED` also store the revocation, its clean-up job and doorbells.
+
+    Takes the trader lock itself and stands in no line.
+
+    Raises
+    ------
+    TokenNotFound
+        No such node in this trader's tree.
+    """
+    try:
+        row = await tx.fetchrow(
+            "SELECT * FROM tighten($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+            trader_id,
+            token_id,
+            level,
+            reason,
+            origin.actor,
+            origin.device_id,
+            origin.address,
+            origin.user_agent,
+            request_digest,
+            revocation_id,
+            receipt_hash,
+            mode,
+        )
+    except Conflict as error:
+        if error.name == "TC002":
+            raise TokenNotFound from error
+        raise
+    return msgspec.convert(dict(row or {}), Imposed)
+
+
+async def get_revocation(tx: Tx, trader_id: UUID, revocation_id: UUID) -> Revocation | None:
+    row = await tx.fetchrow(
+        f"SELECT {_REVOCATION} FROM revocation WHERE trader_id = $1 AND revocation_id = $2",
+        trader_id,
+        revocation_id,
+    )
+    return None if row is None else msgspec.convert(dict(row), Revocation)
+
+
+async def count_descendants(tx: Tx, trader_id: UUID, token_id: UUID) -> int:
+    """Nodes at or below one. For pages after the revoke, never inside it."""
+    count: int = await tx.fetchval(
+        "SELECT count(*) FROM token WHERE trader_id = $1 AND path @> ARRAY[$2::uuid]",
+        trader_id,
+        token_id,
+    )
+    return count
+
+
+async def add_card(
+    tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes, root_id: UUID
+) -> None:
+    """Register the hash of a card that the device made.
+
+    Raises
+    ------
+    Conflict
+        The card id is taken.
+    """
+    await tx.execute(
+        "INSERT INTO revocation_card (trader_id, card_id, secret_hash, root_id)"
+        " VALUES ($1, $2, $3, $4)",
+        trader_id,
+        card_id,
+        secret_hash,
+        root_id,
+    )
+
+
+async def find_card(tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes) -> Card | None:
+    row = await tx.fetchrow(
+        "SELECT trader_id, card_id, root_id FROM revocation_card"
+        " WHERE trader_id = $1 AND card_id = $2 AND secret_hash = $3",
+        trader_id,
+        card_id,
+        secret_hash,
+    )
+    return None if row is None else msgspec.convert(dict(row), Card)
+
+
+def _node(row: Row | None) -> Node:
+    if row is None:
+        raise Conflict("mint_token")
+    return msgspec.convert({name: row[name] for name in Node.__struct_fields__}, Node)
