@@ -1,0 +1,84 @@
+"""Verify an approval again at the moment it is carried out, and use it up."""
+
+from datetime import datetime
+from uuid import UUID
+
+from app.approvals import rules, store
+from app.approvals.actions import A, read_action
+from app.approvals.errors import (
+    ActionMismatch,
+    ApprovalNotApproved,
+    ApprovalNotFound,
+    FactorTooWeak,
+)
+from app.approvals.models import Approval
+from app.core.statements import digest_bytes
+from app.db.pool import Tx
+from app.deciding.service import METHOD_STRENGTH
+from app.deciding.witness import Witness, decision_statement
+from app.guardrails.presets import NORMAL, required_strength
+from app.guardrails.rungs import Verb
+from app.vault.evidence import Evidence
+
+
+class Executions:
+    def __init__(self, witness: Witness, evidence: Evidence) -> None:
+        self._witness = witness
+        self._evidence = evidence
+
+    async def use(
+        self,
+        tx: Tx,
+        *,
+        trader_id: UUID,
+        approval_id: UUID,
+        expected_root_id: UUID,
+        shape: type[A],
+        action_type: str,
+        now: datetime,
+    ) -> tuple[A, Approval]:
+        """Consume an approved action in the caller's transaction and return it.
+
+        The caller holds the trader lock; `now` was read after it.
+
+        Raises
+        ------
+        ApprovalNotFound, ApprovalNotApproved, ActionMismatch, FactorTooWeak, DeviceRejected,
+        EvidenceForged, SignatureRejected
+            Whatever is not exactly as it was when the person decided.
+        """
+        # (1) The row, its decision, and that they are about the same thing.
+        approval = await store.get(tx, trader_id, approval_id)
+        if approval is None:
+            raise ApprovalNotFound
+        decision = await store.get_decision(tx, trader_id, approval_id)
+        if decision is None:
+            raise ApprovalNotApproved
+        rules.check_executable(approval, decision, expected_action_type=action_type, now=now)
+        # (2) The signer decided so: its MAC, under the same root.
+        await self._evidence.verify([(decision.evidence(), decision.mac)])
+        if decision.root_id != expected_root_id:
+            raise ApprovalNotApproved
+        # (3) The device said so: its own row, its rung now, its signature again.
+        device = await self._witness.device(tx, trader_id, decision.device_id)
+        if device.root_id != expected_root_id:
+            raise ApprovalNotApproved
+        await self._witness.check_may(tx, device, Verb.APPROVE)
+        signed = decision_statement(decision.statement, device.key(), device)
+        if (
+            signed.decision != "approve"
+            or signed.approval_id != approval_id
+            or digest_bytes(signed.digest) != approval.digest
+            or digest_bytes(signed.nonce) != approval.nonce
+        ):
+            raise ActionMismatch
+        # (4) It is still strong enough for today's policy.
+        if METHOD_STRENGTH[decision.method] < required_strength(NORMAL, action_type):
+            raise FactorTooWeak
+        # (5) The action itself, then use it up: once.
+        action = read_action(approval.action, shape)
+        if action.trader_id != trader_id:
+            raise ActionMismatch
+        if not await store.consume(tx, trader_id, approval_id, now):
+            raise ApprovalNotApproved
+        return action, approval

@@ -1,0 +1,170 @@
+"""`decide`: one approval, one device, one decision."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.accesslog.log import append_locked
+from app.accesslog.models import Entry, Event
+from app.approvals import rules, store
+from app.approvals.errors import ApprovalNotFound, ApprovalNotPending, FactorTooWeak
+from app.approvals.models import Approval, ApprovalState, Decision
+from app.core.clock import Clock
+from app.core.errors import Malformed
+from app.core.statements import Decision as SignedDecision
+from app.core.statements import digest_bytes
+from app.db.pool import Database, Tx
+from app.deciding.session_code import SessionCodes
+from app.deciding.totp import TotpVerifier
+from app.deciding.witness import Witness, decision_statement
+from app.devices.models import Device
+from app.guardrails.presets import NORMAL, required_strength
+from app.guardrails.rungs import Verb
+from app.guardrails.strength import Strength
+from app.otp.models import TotpProof
+from app.vault.evidence import Evidence
+from app.verbs.wire import Decide, Decided
+
+_STATES = {
+    "approve": ApprovalState.APPROVED,
+    "deny": ApprovalState.DENIED,
+    "fraud": ApprovalState.FRAUD,
+}
+METHOD_STRENGTH = {"totp": Strength.MEDIUM}
+"""What each method proves (DESIGN section 6). `none` proves nothing and only denies."""
+
+
+class DecidingService:
+    def __init__(
+        self,
+        db: Database,
+        witness: Witness,
+        evidence: Evidence,
+        totp: TotpVerifier,
+        session_codes: SessionCodes,
+        clock: Clock,
+    ) -> None:
+        self._db = db
+        self._witness = witness
+        self._evidence = evidence
+        self._totp = totp
+        self._session_codes = session_codes
+        self._clock = clock
+
+    async def decide(self, request: Decide) -> Decided:
+        """Decide one pending approval by a device's signed statement.
+
+        Raises
+        ------
+        ApprovalNotFound, DeviceRejected, SignatureRejected, ActionMismatch, ApprovalNotPending,
+        FactorTooWeak
+            Refused before any code is looked at; no attempt is charged.
+        TotpLocked, TotpRejected
+            The proof failed; the attempt stays charged.
+        """
+        if request.statement is None:
+            return await self._session_codes.prove(request)
+
+        # (1) The approval is this trader's.
+        async with self._db.session() as tx:
+            approval = await store.get(tx, request.trader_id, request.approval_id)
+            if approval is None:
+                raise ApprovalNotFound
+            # (2) The statement is by a device the HSM vouches for.
+            device = await self._device(tx, request)
+        signed = decision_statement(request.statement, device.key(), device)
+        if signed.approval_id != approval.approval_id:
+            raise ApprovalNotFound
+
+        # (3) It is about exactly what is asked, and still open.
+        rules.check_decidable(
+            approval,
+            signed_nonce=digest_bytes(signed.nonce),
+            signed_digest=digest_bytes(signed.digest),
+            now=self._clock.now(),
+        )
+
+        # (4) The factor, as strong as the policy asks. Saying no needs none.
+        proof = await self._factor(approval, device, signed, request.code)
+
+        # (5) Spend, decide, seal and log stand or fall together.
+        async with self._db.locked(request.trader_id) as tx:
+            now = self._clock.now()
+            await self._conclude(tx, approval, device, signed, proof, request, now)
+        return Decided(
+            approval_id=approval.approval_id,
+            action_type=approval.action_type,
+            subject_id=approval.subject_id,
+            state=_STATES[signed.decision],
+        )
+
+    async def _device(self, tx: Tx, request: Decide) -> Device:
+        if request.origin.device_id is None:
+            raise ApprovalNotFound
+        return await self._witness.device(tx, request.trader_id, request.origin.device_id)
+
+    async def _factor(
+        self, approval: Approval, device: Device, signed: SignedDecision, code: str | None
+    ) -> TotpProof | UUID | None:
+        """A proof to spend, the factor already proven for a sign-in, or None for a no."""
+        if signed.decision != "approve":
+            if signed.method != "none" or code is not None:
+                raise Malformed
+            return None
+        proven = METHOD_STRENGTH.get(signed.method)
+        if proven is None or proven < required_strength(NORMAL, approval.action_type):
+            raise FactorTooWeak
+        if approval.action_type == "session.sign_in" and code is None:
+            return await self._session_codes.proven_factor(approval)
+        if code is None:
+            raise Malformed
+        return await self._totp.prove(approval.trader_id, device.root_id, code)
+
+    async def _conclude(
+        self,
+        tx: Tx,
+        approval: Approval,
+        device: Device,
+        signed: SignedDecision,
+        proof: TotpProof | UUID | None,
+        request: Decide,
+        now: datetime,
+    ) -> None:
+        saying_yes = signed.decision == "approve"
+        await self._witness.check_may(tx, device, Verb.APPROVE if saying_yes else Verb.DENY)
+        if isinstance(proof, TotpProof):
+            await self._totp.spend(tx, approval.trader_id, proof)
+        state = _STATES[signed.decision]
+        if not await store.decide(tx, approval.trader_id, approval.approval_id, state, now):
+            raise ApprovalNotPending
+        decision = Decision(
+            trader_id=approval.trader_id,
+            approval_id=approval.approval_id,
+            root_id=device.root_id,
+            device_id=device.device_id,
+            nonce=approval.nonce,
+            digest=approval.digest,
+            decision=signed.decision,
+            method=signed.method,
+            factor_id=proof.factor_id if isinstance(proof, TotpProof) else proof,
+            statement=request.statement or "",
+            decided_at=now,
+            version=1,
+            mac=b"",
+        )
+        (mac,) = await self._evidence.seal([decision.evidence()])
+        await store.insert_decision(tx, msgspec.structs.replace(decision, mac=mac))
+        await append_locked(
+            tx,
+            Entry(
+                trader_id=approval.trader_id,
+                event=Event.APPROVAL_DECIDED,
+                origin=request.origin,
+                token_id=device.device_id,
+                path=[device.root_id, device.device_id],
+                subject_id=approval.approval_id,
+                rule=state,
+                request_digest=approval.digest,
+            ),
+        )

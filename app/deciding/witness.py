@@ -1,0 +1,89 @@
+"""Believe a row: its MAC, its root, its place in the ladder."""
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from app.core.jose import Jwk
+from app.core.statements import BindFactor, Decision, LinkCredential, verify
+from app.db.pool import Tx
+from app.deciding.errors import DeviceRejected, StatementRejected
+from app.devices import store as devices
+from app.devices.models import Device
+from app.guardrails.rungs import Rung, Verb, check_rung
+from app.tokens import store as tokens
+from app.tokens.models import Level
+from app.vault.evidence import Evidence
+
+STATEMENT_LIFE = timedelta(minutes=5)
+"""How old a device's statement may be; each is also spent once by what it names."""
+
+_RUNGS = tuple(Rung)
+
+T = TypeVar("T", BindFactor, LinkCredential)
+
+
+def rung_of(level: Level) -> Rung:
+    """The stored level in the ladder's words."""
+    return _RUNGS[level]
+
+
+class Witness:
+    """Verifies devices and what they signed. Holds nothing between calls."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+
+    async def device(self, tx: Tx, trader_id: UUID, device_id: UUID) -> Device:
+        """A device whose row the HSM vouches for.
+
+        Raises
+        ------
+        DeviceRejected
+            No such device of this trader.
+        EvidenceForged
+            The row is not as the signer wrote it.
+        """
+        device = await devices.get(tx, trader_id, device_id)
+        if device is None:
+            raise DeviceRejected
+        await self._evidence.verify([(device.evidence(), device.mac)])
+        return device
+
+    async def check_may(self, tx: Tx, device: Device, verb: Verb) -> None:
+        """Raise unless the device's path allows `verb` now. Call it under the trader lock.
+
+        The path is made of columns that the MAC covers, not read from the token's row.
+        """
+        path = [device.root_id, device.device_id]
+        level = await tokens.effective_level(tx, device.trader_id, path)
+        check_rung(rung_of(level), verb, node_id=device.device_id)
+
+
+def check_fresh(issued_at: int, now: datetime) -> None:
+    """Raise StatementRejected unless `issued_at` (Unix seconds) is within five minutes of now."""
+    if abs(now.timestamp() - issued_at) > STATEMENT_LIFE.total_seconds():
+        raise StatementRejected
+
+
+def bind_factor_statement(text: str, device: Device, now: datetime) -> BindFactor:
+    return _of(verify(text, BindFactor, expected_key=device.key()), device, now)
+
+
+def link_statement(text: str, device: Device, now: datetime) -> LinkCredential:
+    return _of(verify(text, LinkCredential, expected_key=device.key()), device, now)
+
+
+def decision_statement(text: str, key: Jwk, device: Device) -> Decision:
+    """The decision a device signed; its age is bounded by the approval's, so no clock here."""
+    claims = verify(text, Decision, expected_key=key)
+    if (claims.trader_id, claims.device_id) != (device.trader_id, device.device_id):
+        raise StatementRejected
+    return claims
+
+
+def _of(claims: T, device: Device, now: datetime) -> T:
+    if (claims.trader_id, claims.device_id) != (device.trader_id, device.device_id):
+        raise StatementRejected
+    check_fresh(claims.iat, now)
+    return claims

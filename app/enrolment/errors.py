@@ -1,0 +1,17 @@
+"""Refusals of the enrolment path."""
+
+from app.core.errors import DomainError
+
+
+class EnrolmentRefused(DomainError):
+    """Unknown, expired or taken code, or a trader that already has its first device."""
+
+    code = "enrolment_refused"
+    sentence = "This enrolment code cannot be used; ask for a new one."
+
+
+class FactorNeedsApproval(DomainError):
+    """Only the first factor is bound by a statement and a code alone."""
+
+    code = "factor_needs_approval"
+    sentence = "Another authenticator needs an approval with the one you have."

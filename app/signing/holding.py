@@ -1,0 +1,169 @@
+"""Orders that wait for a person: hold them, and take them up again as they were shown."""
+
+import secrets
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+
+from app.accesslog.models import Event
+from app.approvals import store as approvals
+from app.approvals.actions import Amount, TradeOrder, action_bytes
+from app.approvals.errors import ActionMismatch, ApprovalNotFound
+from app.approvals.models import DEFAULT_LIFE, Approval, ApprovalState
+from app.core.canonical import sha256
+from app.core.encoding import b64url
+from app.core.ids import new_id
+from app.core.jose import Jwk
+from app.core.origin import Origin
+from app.core.statements import Order
+from app.db.pool import Database, Tx
+from app.deciding.execution import Executions
+from app.grants import store as grants
+from app.guardrails.intents import order_from_view, order_view, parse_intent
+from app.guardrails.models import OrderTerms, RequireApproval
+from app.outbox import store as outbox
+from app.outbox.models import Topic
+from app.signing import guard
+from app.signing.errors import GrantUnknown
+from app.signing.rows import Begun, OrderRow, finish
+
+_HELD = """
+    SELECT * FROM bot_order WHERE trader_id = $1 AND order_id = $2
+"""
+
+
+class Holding:
+    def __init__(self, db: Database, executions: Executions) -> None:
+        self._db = db
+        self._executions = executions
+
+    async def hold(
+        self,
+        tx: Tx,
+        begun: Begun,
+        order: OrderRow,
+        verdict: RequireApproval,
+        origin: Origin,
+    ) -> OrderRow:
+        """Spend the sequence, store the order as `held`, ask, and ring: one commit."""
+        approved = guard.limits_of(begun)
+        action = action_bytes(
+            TradeOrder(
+                trader_id=order.trader_id,
+                grant_id=order.grant_id,
+                order_id=order.order_id,
+                credential_id=order.credential_id,
+                venue=order.venue_id,
+                model=f"{approved.model.name} {approved.model.version}",
+                order=order_view(verdict.order),
+                notional=Amount(
+                    amount=guard.amount_text(verdict.notional), quote=verdict.notional.quote
+                ),
+                client_order_id=order.client_order_id,
+                signed_order_sha256=b64url(order.jws_digest),
+            )
+        )
+        approval = Approval(
+            trader_id=order.trader_id,
+            approval_id=new_id(),
+            requester=origin.actor,
+            action_type="trade.order",
+            action=action,
+            digest=sha256(action),
+            nonce=secrets.token_bytes(32),
+            required_strength=verdict.strength.value,
+            subject_id=order.order_id,
+            state=ApprovalState.PENDING,
+            created_at=begun.now,
+            expires_at=begun.now + DEFAULT_LIFE,
+            decided_at=None,
+            consumed_at=None,
+        )
+        await approvals.insert(tx, approval)
+        held = msgspec.structs.replace(order, state="held", approval_id=approval.approval_id)
+        await finish(
+            tx, held, path=begun.grant.path, event=Event.ORDER_HELD, origin=origin, reserve=False
+        )
+        await outbox.ring(
+            tx, approval.trader_id, Topic.APPROVAL, approval.approval_id, approval.expires_at
+        )
+        return held
+
+    async def order_of(
+        self, trader_id: UUID, approval_id: UUID, verified: Callable[[str, Jwk], Order]
+    ) -> tuple[OrderRow, Order]:
+        """The order an approval is about, its stored JWS verified again, without its expiry."""
+        async with self._db.session() as tx:
+            approval = await approvals.get(tx, trader_id, approval_id)
+            if approval is None or approval.action_type != "trade.order":
+                raise ApprovalNotFound
+            row = await tx.fetchrow(_HELD, trader_id, approval.subject_id)
+            if row is None or row["approval_id"] != approval_id:
+                raise ApprovalNotFound
+            order = msgspec.convert(dict(row), OrderRow)
+            grant = await grants.get(tx, trader_id, order.grant_id)
+        if grant is None:
+            raise GrantUnknown
+        claims = verified(order.jws, grant.key())
+        stored = (order.trader_id, order.grant_id, order.sequence)
+        if (claims.trader_id, claims.grant_id, claims.sequence) != stored:
+            raise ActionMismatch
+        return order, claims
+
+    async def approved_terms(
+        self, tx: Tx, begun: Begun, claims: Order, approval_id: UUID
+    ) -> OrderTerms:
+        """Use up the approval and give the terms that were shown.
+
+        Raises
+        ------
+        ActionMismatch
+            The approved action is not about this order, or not what the model signed.
+        ApprovalNotApproved, EvidenceForged, …
+            As `Executions.use`.
+        """
+        action, _ = await self._executions.use(
+            tx,
+            trader_id=claims.trader_id,
+            approval_id=approval_id,
+            expected_root_id=begun.grant.root_id,
+            shape=TradeOrder,
+            action_type="trade.order",
+            now=begun.now,
+        )
+        order = begun.prior
+        if order is None or (
+            action.order_id,
+            action.grant_id,
+            action.credential_id,
+            action.venue,
+            action.client_order_id,
+            action.signed_order_sha256,
+        ) != (
+            order.order_id,
+            order.grant_id,
+            begun.credential.credential_id,
+            begun.credential.venue_id,
+            order.client_order_id,
+            b64url(order.jws_digest),
+        ):
+            raise ActionMismatch
+        terms = order_from_view(action.order)
+        _check_asked(parse_intent(claims.intent), terms)
+        return terms
+
+
+def _check_asked(asked: OrderTerms, shown: OrderTerms) -> None:
+    """What was shown is what the model signed; a market order became a limit at the collar."""
+    if shown.asked_as == "market":
+        same = (asked.type, asked.market, asked.side, asked.quantity) == (
+            "market",
+            shown.market,
+            shown.side,
+            shown.quantity,
+        )
+    else:
+        same = asked == shown
+    if not same:
+        raise ActionMismatch

@@ -1,0 +1,315 @@
+"""`sign_order`: steps (1) to (8)."""
+
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from app.accesslog.models import Event
+from app.approvals.errors import ApprovalNotFound
+from app.core.canonical import sha256
+from app.core.clock import Clock
+from app.core.errors import DomainError
+from app.core.ids import new_id
+from app.core.jose import Jwk, SignatureRejected
+from app.core.statements import Order, verify
+from app.db.errors import DatabaseUnavailable, TraderBusy
+from app.db.pool import Database, Tx
+from app.deciding.errors import ClockDoubt
+from app.exchanges.capture import attach
+from app.exchanges.client_ids import client_order_id
+from app.exchanges.models import SignedRequest
+from app.exchanges.registry import dialect_of
+from app.grants import store as grants
+from app.guardrails.intents import parse_intent
+from app.guardrails.models import OrderTerms, RequireApproval, Verdict
+from app.guardrails.rules import decide
+from app.signing import guard
+from app.signing.errors import CourierAbsent, GrantUnknown, OrderExpired, SequenceReused
+from app.signing.holding import Holding
+from app.signing.rows import Begun, OrderRow, begin, finish, wrapped_key
+from app.vault.unwrap import SigningKeys
+from app.verbs.wire import OrderOutcome, Release, SignOrder
+
+ORDER_LIFE = timedelta(seconds=30)
+CLOCK_TOLERANCE = timedelta(seconds=2)
+_MAX_KEYS = 10_000
+
+
+class Courier(Protocol):
+    """Where released requests go."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    def release(self, release: Release) -> None:
+        """Hand over without waiting; what is lost here is reconciled by client order id."""
+
+
+class OrderSigning:
+    def __init__(
+        self,
+        db: Database,
+        keys: SigningKeys,
+        holding: Holding,
+        courier: Courier,
+        clock: Clock,
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._holding = holding
+        self._courier = courier
+        self._clock = clock
+        self._model_keys: OrderedDict[tuple[UUID, UUID], bytes] = OrderedDict()
+
+    async def sign_order(self, request: SignOrder) -> OrderOutcome:
+        """Release, hold or refuse one order; a held one goes on when its approval is named.
+
+        Raises
+        ------
+        SignatureRejected, GrantUnknown, OrderExpired, Malformed, AmountRefused
+            Before the lock: the sequence number is not spent.
+        SequenceReused
+            The number was spent on another order.
+        GuardrailRefused, MarketUnknown, CourierAbsent, HsmUnavailable, EvidenceForged, …
+            After the lock: logged, and the sequence number is spent.
+        """
+        if request.order is not None:
+            return await self._new(request, request.order)
+        if request.approval_id is None:
+            raise ApprovalNotFound
+        return await self._held(request, request.approval_id)
+
+    async def _new(self, request: SignOrder, jws: str) -> OrderOutcome:
+        # (1) The model signed exactly this, for this grant, within 30 seconds.
+        key = await self._model_key(request)
+        claims = self._verified(jws, key, request)
+        self._check_window(claims)
+        terms, digest = parse_intent(claims.intent), sha256(jws.encode())
+        release: Release | None = None
+        refusal: DomainError | None = None
+        async with self._db.signing(request.trader_id) as tx:
+            # (2) The lock, then everything else, read after it.
+            begun = await self._begin(tx, claims, terms.market, key)
+            if begun.prior is not None:
+                return self._answer_again(begun.prior, digest)
+            order = _order(begun, claims, jws, digest)
+            try:
+                outcome, release = await self._decide(tx, begun, order, terms, request)
+            except (DatabaseUnavailable, TraderBusy):
+                raise
+            except DomainError as error:
+                refusal = error
+                await self._refuse(tx, begun, order, error, request)
+        if refusal is not None:
+            raise refusal
+        # (8) Committed: only now does the courier get it.
+        if release is not None:
+            self._courier.release(release)
+        return outcome
+
+    async def _held(self, request: SignOrder, approval_id: UUID) -> OrderOutcome:
+        order, claims = await self._holding.order_of(
+            request.trader_id, approval_id, self._verified_again
+        )
+        release: Release | None = None
+        refusal: DomainError | None = None
+        async with self._db.signing(request.trader_id) as tx:
+            begun = await self._begin(tx, claims, order.market or "", None)
+            if begun.prior is None or begun.prior.state != "held":
+                return _outcome(begun.prior or order)
+            # (4) The approval: its evidence verified again, and used up.
+            terms = await self._holding.approved_terms(tx, begun, claims, approval_id)
+            try:
+                outcome, release = await self._decide(
+                    tx, begun, begun.prior, terms, request, approved=True
+                )
+            except (DatabaseUnavailable, TraderBusy):
+                raise
+            except DomainError as error:
+                refusal = error
+                await self._refuse(tx, begun, begun.prior, error, request)
+        if refusal is not None:
+            raise refusal
+        if release is not None:
+            self._courier.release(release)
+        return outcome
+
+    async def _decide(
+        self,
+        tx: Tx,
+        begun: Begun,
+        order: OrderRow,
+        terms: OrderTerms,
+        request: SignOrder,
+        *,
+        approved: bool = False,
+    ) -> tuple[OrderOutcome, Release | None]:
+        # (3) Guardrails on every node of the path, with fresh prices.
+        verdict = decide(
+            guard.policy(begun), guard.state(begun), terms, guard.market_view(begun), begun.now
+        )
+        if approved and verdict.order != terms:
+            raise SignatureRejected
+        order = guard.with_terms(order, verdict.order, verdict.notional)
+        # (4) The policy wants a person: hold, ask, answer the approval's id.
+        if isinstance(verdict, RequireApproval) and not approved:
+            held = await self._holding.hold(tx, begun, order, verdict, request.origin)
+            return _outcome(held), None
+        # (5) Somebody can send it; the request says what the intent says.
+        if not self._courier.connected:
+            raise CourierAbsent
+        # (6) Every MAC verified and the request signed inside the HSM, in one call.
+        signed = await self._sign(begun, order, verdict)
+        # (7) Counters, sequence, consumption and log entry in this one commit.
+        released = msgspec.structs.replace(
+            order,
+            state="released",
+            request_digest=_digest(signed),
+            released_at=begun.now,
+        )
+        await finish(
+            tx,
+            released,
+            path=begun.grant.path,
+            event=Event.ORDER_RELEASED,
+            origin=request.origin,
+            reserve=True,
+        )
+        return _outcome(released), _release(begun, released, signed)
+
+    async def _sign(self, begun: Begun, order: OrderRow, verdict: Verdict) -> SignedRequest:
+        dialect = dialect_of(begun.credential.venue_id)
+        if begun.snapshot is None:
+            raise SignatureRejected
+        unsigned = dialect.build_order(
+            begun.snapshot,
+            begun.credential.api_key_id,
+            guard.venue_order(verdict.order, order.client_order_id),
+            int(begun.now.timestamp() * 1000),
+        )
+        grant, credential = begun.grant, begun.credential
+        signed = await self._keys.sign(
+            checks=[(grant.evidence(), grant.mac), (credential.evidence(), credential.mac)],
+            key=wrapped_key(credential, begun.secret),
+            message=unsigned.message,
+        )
+        return attach(unsigned, signed.signature)
+
+    async def _refuse(
+        self, tx: Tx, begun: Begun, order: OrderRow, error: DomainError, request: SignOrder
+    ) -> None:
+        """Nothing was written before a refusal, so there is nothing to roll back: spend and log."""
+        refused = msgspec.structs.replace(
+            order,
+            state="refused",
+            rule=f"{error.code}:{error.rule}" if error.rule else error.code,
+            notional=None,
+            quote=None,
+        )
+        await finish(
+            tx,
+            refused,
+            path=begun.grant.path,
+            event=Event.ORDER_REFUSED,
+            origin=request.origin,
+            reserve=False,
+        )
+        error.logged = True
+
+    async def _begin(self, tx: Tx, claims: Order, market: str, key: bytes | None) -> Begun:
+        begun = await begin(tx, claims.trader_id, claims.grant_id, claims.sequence, market)
+        if begun is None:
+            raise GrantUnknown
+        if abs(begun.now - self._clock.now()) > CLOCK_TOLERANCE:
+            raise ClockDoubt
+        if key is not None and begun.grant.model_jwk != key:
+            self._model_keys.pop((claims.trader_id, claims.grant_id), None)
+            raise SignatureRejected
+        return begun
+
+    async def _model_key(self, request: SignOrder) -> bytes:
+        """The public key to verify with before the lock; compared with the MACed row after it."""
+        if request.grant_id is None:
+            raise GrantUnknown
+        known = self._model_keys.get((request.trader_id, request.grant_id))
+        if known is not None:
+            return known
+        async with self._db.session() as tx:
+            grant = await grants.get(tx, request.trader_id, request.grant_id)
+        if grant is None:
+            raise GrantUnknown
+        self._model_keys[request.trader_id, request.grant_id] = grant.model_jwk
+        if len(self._model_keys) > _MAX_KEYS:
+            self._model_keys.popitem(last=False)
+        return grant.model_jwk
+
+    def _verified(self, jws: str, key: bytes, request: SignOrder) -> Order:
+        claims = self._verified_again(jws, msgspec.json.decode(key))
+        if (claims.trader_id, claims.grant_id) != (request.trader_id, request.grant_id):
+            raise SignatureRejected
+        return claims
+
+    def _verified_again(self, jws: str, key: Jwk) -> Order:
+        return verify(jws, Order, expected_key=key)
+
+    def _check_window(self, claims: Order) -> None:
+        now = self._clock.now().timestamp()
+        life = claims.exp - claims.iat
+        ahead = claims.iat - now > CLOCK_TOLERANCE.total_seconds()
+        if not 0 < life <= ORDER_LIFE.total_seconds() or ahead or now >= claims.exp:
+            raise OrderExpired
+
+    def _answer_again(self, prior: OrderRow, digest: bytes) -> OrderOutcome:
+        """The same order again gets its first outcome; another one under its number is refused."""
+        if prior.jws_digest != digest:
+            raise SequenceReused
+        return _outcome(prior)
+
+
+def _order(begun: Begun, claims: Order, jws: str, digest: bytes) -> OrderRow:
+    order_id = new_id()
+    return OrderRow(
+        trader_id=claims.trader_id,
+        order_id=order_id,
+        grant_id=claims.grant_id,
+        credential_id=begun.credential.credential_id,
+        sequence=claims.sequence,
+        jws=jws,
+        jws_digest=digest,
+        venue_id=begun.credential.venue_id,
+        client_order_id=client_order_id(order_id),
+        state="refused",
+        created_at=begun.now,
+    )
+
+
+def _outcome(order: OrderRow) -> OrderOutcome:
+    return OrderOutcome(
+        order_id=order.order_id,
+        state=order.state,
+        client_order_id=order.client_order_id,
+        sequence=order.sequence,
+        approval_id=order.approval_id,
+    )
+
+
+def _digest(signed: SignedRequest) -> bytes:
+    """Of the signed request: tells later which one it was, and can be sent by nobody."""
+    return sha256(f"{signed.method} {signed.path_and_query}\n".encode() + signed.body)
+
+
+def _release(begun: Begun, order: OrderRow, signed: SignedRequest) -> Release:
+    return Release(
+        trader_id=order.trader_id,
+        credential_id=order.credential_id,
+        venue_id=begun.credential.venue_id,
+        purpose="order",
+        subject_id=order.order_id,
+        method=signed.method,
+        path_and_query=signed.path_and_query,
+        headers=signed.headers,
+        body=signed.body,
+    )
