@@ -1,0 +1,154 @@
+"""/v1/approvals: what waits for a person, and what the person says."""
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from app.accesslog.models import Event
+from app.api import shapes
+from app.api.edge import AnyRequest, Principal
+from app.api.services import Services
+from app.approvals import store
+from app.approvals.actions import TEMPLATES
+from app.approvals.errors import ApprovalNotFound
+from app.approvals.models import Approval, ApprovalState
+from app.core.encoding import b64url
+from app.core.token import TokenKind
+from app.guardrails.rungs import Rung, Verb, check_rung
+from app.verbs import wire
+
+LONGEST_WAIT_SECONDS = 25
+_POLL = timedelta(milliseconds=250)
+_PAGE = 50
+_RUNGS = tuple(Rung)
+
+WaitSeconds = Annotated[int, QueryParameter(ge=0, le=LONGEST_WAIT_SECONDS)]
+
+
+class ApprovalController(Controller):
+    path = "/v1/approvals"
+    tags = ("approvals",)
+
+    @get()
+    async def pending(
+        self,
+        request: AnyRequest,
+        services: NamedDependency[Services],
+        wait: WaitSeconds = 0,
+        cursor: UUID | None = None,
+    ) -> shapes.Page:
+        """Pending approvals, oldest first; with `wait`, as soon as there is one."""
+        principal = await services.edge.token(request, TokenKind.DEVICE)
+        _check_may_read(principal)
+        found = await _wait_for(services, principal.trader, cursor or UUID(int=0), wait)
+        await services.edge.log(principal, Event.APPROVALS_READ)
+        return shapes.Page(
+            items=[_view(approval) for approval in found],
+            cursor=str(found[-1].approval_id) if len(found) == _PAGE else None,
+        )
+
+    @get("/{approval_id:uuid}")
+    async def read(
+        self,
+        request: AnyRequest,
+        approval_id: FromPath[UUID],
+        services: NamedDependency[Services],
+    ) -> shapes.ApprovalView:
+        principal = await services.edge.token(request, TokenKind.DEVICE)
+        _check_may_read(principal)
+        async with services.db.session() as tx:
+            approval = await store.get(tx, principal.trader, approval_id)
+        if approval is None:
+            raise ApprovalNotFound
+        await services.edge.log(principal, Event.APPROVALS_READ, subject_id=approval_id)
+        return _view(approval)
+
+    @post("/{approval_id:uuid}/decision", status_code=200)
+    async def decide(
+        self,
+        request: AnyRequest,
+        approval_id: FromPath[UUID],
+        data: JSONBody[shapes.DecideApproval],
+        services: NamedDependency[Services],
+    ) -> shapes.Decided:
+        """Relay the device's decision; what was approved is then carried out at once."""
+        principal = await services.edge.token(request, TokenKind.DEVICE)
+        decided: wire.Decided = await services.ask_signer(
+            request,
+            wire.Decide(
+                trader_id=principal.trader,
+                approval_id=approval_id,
+                statement=data.statement,
+                code=data.code,
+                origin=principal.origin,
+            ),
+        )
+        outcome = None
+        if decided.state == ApprovalState.APPROVED:
+            outcome = await _carry_out(services, request, principal, decided)
+        return shapes.Decided(approval_id=approval_id, state=decided.state, outcome=outcome)
+
+
+async def _wait_for(
+    services: Services, trader_id: UUID, after: UUID, seconds: int
+) -> list[Approval]:
+    ends_at = services.clock.now() + timedelta(seconds=seconds)
+    while True:
+        async with services.db.session() as tx:
+            found = await store.list_pending(
+                tx, trader_id, services.clock.now(), after=after, limit=_PAGE
+            )
+        if found or services.clock.now() >= ends_at:
+            return found
+        await asyncio.sleep(_POLL.total_seconds())
+
+
+async def _carry_out(
+    services: Services, request: AnyRequest, principal: Principal, decided: wire.Decided
+) -> dict[str, Any] | None:
+    verb: wire.Verb
+    match decided.action_type:
+        case "trade.order":
+            verb = wire.SignOrder(
+                trader_id=principal.trader,
+                grant_id=None,
+                order=None,
+                approval_id=decided.approval_id,
+                origin=principal.origin,
+            )
+        case "trade.key_link" | "bot.grant":
+            verb = wire.SealChange(
+                trader_id=principal.trader,
+                approval_id=decided.approval_id,
+                origin=principal.origin,
+            )
+        case _:
+            return None
+    outcome: dict[str, Any] = msgspec.to_builtins(await services.ask_signer(request, verb))
+    return outcome
+
+
+def _check_may_read(principal: Principal) -> None:
+    check_rung(_RUNGS[principal.level], Verb.READ, node_id=principal.token_id)
+
+
+def _view(approval: Approval) -> shapes.ApprovalView:
+    return shapes.ApprovalView(
+        approval_id=approval.approval_id,
+        template=TEMPLATES[approval.action_type],
+        action=b64url(approval.action),
+        digest=b64url(approval.digest),
+        nonce=b64url(approval.nonce),
+        required_strength=approval.required_strength,
+        methods=["totp"],
+        requester=approval.requester,
+        state=approval.state,
+        created_at=approval.created_at,
+        expires_at=approval.expires_at,
+    )

@@ -1,0 +1,256 @@
+"""Who is asking: tokens, proofs, clients. The lock and everything dear comes after this."""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+
+from app.accesslog.log import ReadLog
+from app.accesslog.models import SYSTEM_TRADER, Entry, Event, Outcome
+from app.api.dpop import Proof, verify_proof
+from app.api.errors import ProofRejected, TokenMissing
+from app.core import token
+from app.core.clock import Clock
+from app.core.origin import Origin
+from app.core.token import Token, TokenKind
+from app.db.pool import Database
+from app.platforms.service import PlatformService
+from app.tokens import store as tokens
+from app.tokens.errors import TokenRejected
+from app.tokens.models import Admission, Level
+
+AnyRequest = Request[Any, Any, Any]
+_MAX_USER_AGENT = 256
+
+PRINCIPAL = "tripcord.principal"
+"""Where the scope holds who asked, for the log of refusals."""
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is asking, once authentication has answered.
+
+    For a client (a platform) `trader_id` is None: whose trader it is, is checked per request.
+    """
+
+    kind: TokenKind
+    token_id: UUID
+    trader_id: UUID | None
+    root_id: UUID | None
+    platform_id: UUID | None
+    path: list[UUID]
+    level: Level
+    jkt: str | None
+    origin: Origin
+
+    @property
+    def trader(self) -> UUID:
+        """The trader this token belongs to."""
+        if self.trader_id is None:
+            raise TokenRejected
+        return self.trader_id
+
+
+class Edge:
+    """Authenticates requests. `public_origin` is what proofs must name, whatever a proxy says."""
+
+    def __init__(
+        self,
+        db: Database,
+        read_log: ReadLog,
+        platforms: PlatformService,
+        clock: Clock,
+        *,
+        public_origin: str,
+        trusted_hops: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
+    ) -> None:
+        self._db = db
+        self._read_log = read_log
+        self._platforms = platforms
+        self._clock = clock
+        self._public_origin = public_origin
+        self._trusted_hops = tuple(trusted_hops)
+
+    async def token(self, request: AnyRequest, *kinds: TokenKind) -> Principal:
+        """The principal of a DPoP-bound token of one of `kinds`.
+
+        Raises
+        ------
+        TokenMissing
+            No `Authorization: DPoP`, or a bound token presented as Bearer (RFC 9449 section 7.1).
+        ProofRejected, TokenRejected
+            One answer for everything that is wrong with either.
+        """
+        presented = self._presented(request, "dpop")
+        parsed = await self._parsed(request, presented, *kinds)
+        proof = self._proof(request, presented)
+        now = self._clock.now()
+        async with self._db.session() as tx:
+            found = await tokens.admit(
+                tx,
+                trader_id=parsed.trader_id,
+                token_id=parsed.token_id,
+                secret_hash=parsed.secret_hash(),
+                proof_scope=proof.jkt,
+                proof_hash=proof.identifier,
+                proof_expires_at=proof.expires_at,
+            )
+        if not found.proof_is_fresh:
+            raise ProofRejected
+        if (
+            found.kind != parsed.kind.value
+            or found.jkt != proof.jkt
+            or found.expires_at is None
+            or found.expires_at <= now
+            or found.level is Level.REVOKED
+            or not found.sealed
+        ):
+            await self._log_miss(request, parsed)
+            raise TokenRejected
+        principal = self._principal(request, parsed, found)
+        request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
+        return principal
+
+    async def client(self, request: AnyRequest) -> Principal:
+        """The principal of a platform's access token (Bearer), or raise ClientRejected."""
+        presented = self._presented(request, "bearer")
+        parsed = await self._parsed(request, presented, TokenKind.CLIENT)
+        found = await self._platforms.find_access_token(parsed)
+        principal = Principal(
+            kind=TokenKind.CLIENT,
+            token_id=found.token_id,
+            trader_id=None,
+            root_id=None,
+            platform_id=found.platform_id,
+            path=[],
+            level=Level.ACTIVE,
+            jkt=None,
+            origin=self.origin(request, f"platform:{found.platform_id}"),
+        )
+        request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
+        return principal
+
+    async def proof_only(self, request: AnyRequest) -> Proof:
+        """A spent proof of possession of a key that has no token yet."""
+        proof = self._proof(request, None)
+        async with self._db.session() as tx:
+            fresh = await tokens.spend_proof(tx, proof.jkt, proof.identifier, proof.expires_at)
+        if not fresh:
+            raise ProofRejected
+        return proof
+
+    def origin(self, request: AnyRequest, actor: str, device_id: UUID | None = None) -> Origin:
+        agent = request.headers.get("user-agent")
+        return Origin(
+            actor=actor,
+            address=self.address(request),
+            user_agent=None if agent is None else _printable(agent[:_MAX_USER_AGENT]),
+            device_id=device_id,
+        )
+
+    def address(self, request: AnyRequest) -> str | None:
+        """The client's address: the peer, or what trusted hops say beyond them, rightmost first."""
+        if request.client is None:
+            return None
+        address = request.client.host
+        forwarded = request.headers.get("x-forwarded-for", "") if self._trusted_hops else ""
+        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+        while hops and self._is_trusted(address):
+            address = hops.pop()
+        return address
+
+    async def log(
+        self,
+        principal: Principal,
+        event: Event,
+        *,
+        trader_id: UUID | None = None,
+        subject_id: UUID | None = None,
+        outcome: Outcome = "ok",
+        rule: str | None = None,
+    ) -> None:
+        """Make a read durable in the log; call it before the answer leaves (P6)."""
+        await self._read_log.append(
+            Entry(
+                trader_id=trader_id or principal.trader_id or SYSTEM_TRADER,
+                event=event,
+                origin=principal.origin,
+                token_id=principal.token_id,
+                path=principal.path or None,
+                subject_id=subject_id,
+                outcome=outcome,
+                rule=rule,
+            )
+        )
+
+    async def _parsed(self, request: AnyRequest, presented: str, *kinds: TokenKind) -> Token:
+        try:
+            return token.parse(presented, *kinds)
+        except token.TokenMalformed:
+            await self._log_miss(request, None)
+            raise TokenRejected from None
+
+    async def _log_miss(self, request: AnyRequest, parsed: Token | None) -> None:
+        """Misses go to the system's chain: they belong to no trader's tree."""
+        await self._read_log.append(
+            Entry(
+                trader_id=SYSTEM_TRADER,
+                event=Event.REQUEST_REFUSED,
+                origin=self.origin(request, "anyone"),
+                token_id=None if parsed is None else parsed.token_id,
+                outcome="refused",
+                rule="token_rejected",
+            )
+        )
+
+    def _presented(self, request: AnyRequest, scheme: str) -> str:
+        values = request.headers.getall("authorization", [])
+        if len(values) != 1:
+            raise TokenMissing
+        name, _, presented = values[0].partition(" ")
+        if name.lower() != scheme or not presented:
+            raise TokenMissing
+        return presented.strip()
+
+    def _proof(self, request: AnyRequest, access_token: str | None) -> Proof:
+        values = request.headers.getall("dpop", [])
+        if len(values) != 1:
+            raise ProofRejected
+        return verify_proof(
+            values[0],
+            expected_method=request.method,
+            expected_url=self._public_origin + request.scope["path"],
+            access_token=access_token,
+            now=self._clock.now(),
+        )
+
+    def _principal(self, request: AnyRequest, parsed: Token, found: Admission) -> Principal:
+        is_device = parsed.kind is TokenKind.DEVICE
+        return Principal(
+            kind=parsed.kind,
+            token_id=parsed.token_id,
+            trader_id=parsed.trader_id,
+            root_id=found.root_id,
+            platform_id=found.platform_id,
+            path=found.path or [],
+            level=found.level or Level.ACTIVE,
+            jkt=found.jkt,
+            origin=self.origin(
+                request,
+                f"{parsed.kind.value}:{parsed.token_id}",
+                parsed.token_id if is_device else None,
+            ),
+        )
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted_hops)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

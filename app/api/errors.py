@@ -1,0 +1,40 @@
+"""Refusals that only the HTTP edge knows."""
+
+from app.core.errors import DomainError
+
+
+class TokenMissing(DomainError):
+    code = "token_missing"
+    sentence = "This needs a token with a proof of possession."
+
+
+class ProofRejected(DomainError):
+    """The DPoP proof is missing, malformed, about another request, or was used before."""
+
+    code = "proof_rejected"
+    sentence = "The proof of possession is not valid."
+
+
+class BodyTooLarge(DomainError):
+    code = "body_too_large"
+    sentence = "The request body is too large."
+
+
+class RequestTooSlow(DomainError):
+    code = "request_too_slow"
+    sentence = "The request took too long to arrive."
+
+
+class NotFound(DomainError):
+    code = "not_found"
+    sentence = "There is nothing here."
+
+
+class MethodNotAllowed(DomainError):
+    code = "method_not_allowed"
+    sentence = "This cannot be done here."
+
+
+class InternalFault(DomainError):
+    code = "internal_fault"
+    sentence = "Something went wrong on our side, so nothing was done."

@@ -1,0 +1,166 @@
+"""Refusals as RFC 9457 problem documents: the only map from a code to an HTTP status."""
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.exceptions.http_exceptions import (
+    ClientException,
+    MethodNotAllowedException,
+    NotFoundException,
+)
+
+from app.api.errors import BodyTooLarge, InternalFault, MethodNotAllowed, NotFound
+from app.core.errors import DomainError, Malformed
+
+PREFIX = "urn:tripcord:problem:"
+
+STATUS: dict[str, int] = {
+    # the edge
+    "malformed": 400,
+    "token_missing": 401,
+    "token_rejected": 401,
+    "proof_rejected": 401,
+    "client_rejected": 401,
+    "receipt_rejected": 401,
+    "card_rejected": 401,
+    "body_too_large": 413,
+    "request_too_slow": 408,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "internal_fault": 500,
+    # not there, or not yours
+    "approval_not_found": 404,
+    "credential_not_found": 404,
+    "token_not_found": 404,
+    "session_not_found": 404,
+    "order_not_found": 404,
+    "trader_not_found": 404,
+    "grant_unknown": 404,
+    "checkpoint_not_found": 404,
+    # not in this state
+    "approval_not_pending": 409,
+    "approval_not_approved": 409,
+    "action_mismatch": 409,
+    "credential_not_active": 409,
+    "parent_not_active": 409,
+    "sealing_key_gone": 409,
+    "sequence_reused": 409,
+    "session_code_missing": 409,
+    "factor_needs_approval": 409,
+    "factor_missing": 409,
+    "link_refused": 409,
+    "grant_refused": 409,
+    "card_taken": 409,
+    "clean_up_refused": 409,
+    "totp_missing": 409,
+    # no
+    "totp_rejected": 403,
+    "factor_too_weak": 403,
+    "device_rejected": 403,
+    "statement_rejected": 403,
+    "signature_rejected": 403,
+    "enrolment_refused": 403,
+    "evidence_forged": 403,
+    "guardrail_refused": 403,
+    "containment_forbids": 403,
+    "venue_filter_refused": 403,
+    "venue_permissions_refused": 403,
+    "wider_than_parent": 403,
+    "order_expired": 403,
+    # understood, and wrong
+    "key_rejected": 422,
+    "amount_refused": 422,
+    "envelope_refused": 422,
+    "proof_refused": 422,
+    "algorithm_unsupported": 422,
+    "venue_unknown": 422,
+    "venue_verb_unsupported": 422,
+    "venue_request_refused": 422,
+    "venue_request_mismatch": 422,
+    # too much
+    "trader_busy": 429,
+    "totp_locked": 429,
+    # doubt means no
+    "unavailable": 503,
+    "database_unavailable": 503,
+    "log_unavailable": 503,
+    "peer_unavailable": 503,
+    "hsm_unavailable": 503,
+    "hsm_pin_refused": 503,
+    "hsm_module_refused": 503,
+    "courier_absent": 503,
+    "clock_doubt": 503,
+    "market_unknown": 503,
+    "venue_answer_unknown": 503,
+}
+
+_SCHEMES = {
+    "token_missing": "DPoP",
+    "token_rejected": 'DPoP error="invalid_token"',
+    "proof_rejected": 'DPoP error="invalid_dpop_proof"',
+    "client_rejected": 'Bearer error="invalid_token"',
+}
+_LOG = logging.getLogger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457. `rule` names the guardrail or field that refused, where the caller may know."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    rule: str | None = None
+    node: str | None = None
+
+
+def respond(error: DomainError) -> Response[bytes]:
+    """Render a refusal. Texts of exceptions stay in the log, never on the wire."""
+    status = STATUS.get(error.code, 500)
+    headers = {"Cache-Control": "no-store"}
+    if error.retry_after_seconds:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if error.code in _SCHEMES:
+        headers["WWW-Authenticate"] = _SCHEMES[error.code]
+    problem = Problem(
+        type=PREFIX + error.code,
+        title=error.code.replace("_", " "),
+        status=status,
+        detail=error.sentence,
+        rule=error.rule,
+        node=error.node,
+    )
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def from_framework(error: Exception) -> DomainError:
+    """What Litestar raised, in our words; anything unknown is a fault and only logged."""
+    match error:
+        case NotFoundException():
+            return NotFound()
+        case MethodNotAllowedException():
+            return MethodNotAllowed()
+        case ClientException() if error.status_code == BODY_TOO_LARGE_STATUS:
+            return BodyTooLarge()
+        case HTTPException() if error.status_code < FAULT_STATUS:
+            return Malformed()
+        case _:
+            _LOG.error("request failed", exc_info=error)
+            return InternalFault()
+
+
+BODY_TOO_LARGE_STATUS = 413
+FAULT_STATUS = 500
+
+
+def on_error(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Everything a handler raises ends here; `outer.Outer` logs it before it leaves."""
+    return respond(error if isinstance(error, DomainError) else from_framework(error))

@@ -1,0 +1,45 @@
+"""What handlers call. Made once, in `wiring.api`."""
+
+from typing import Any
+
+import msgspec
+
+from app.accesslog.log import ReadLog
+from app.api.edge import AnyRequest, Edge
+from app.api.outer import SIGNER_LOGGED
+from app.core.clock import Clock
+from app.db.pool import Database
+from app.platforms.service import PlatformService
+from app.requesting.grants import GrantRequests
+from app.requesting.sign_ins import SignIns
+from app.revocation.service import RevocationService
+from app.verbs.client import VerbClient
+from app.verbs.errors import PeerUnavailable, RefusedByPeer
+from app.verbs.wire import SignerStatus, Status, Verb
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    edge: Edge
+    db: Database
+    clock: Clock
+    read_log: ReadLog
+    signer: VerbClient
+    platforms: PlatformService
+    revocations: RevocationService
+    grant_requests: GrantRequests
+    sign_ins: SignIns
+    public_origin: str
+
+    async def ask_signer(self, request: AnyRequest, verb: Verb) -> Any:
+        """Relay a verb; the signer has logged its own refusal when one comes back."""
+        try:
+            return await self.signer.call(verb)
+        except PeerUnavailable:
+            raise
+        except RefusedByPeer:
+            request.scope[SIGNER_LOGGED] = True  # type: ignore[literal-required]
+            raise
+
+    async def signer_status(self) -> SignerStatus:
+        status: SignerStatus = await self.signer.call(Status())
+        return status

@@ -1,0 +1,187 @@
+"""A browser asks to sign in; the code and the phone together make it a session."""
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.accesslog.log import append_locked
+from app.accesslog.models import Entry, Event
+from app.approvals import store as approvals
+from app.approvals.actions import SignIn, action_bytes
+from app.approvals.models import Approval, ApprovalState
+from app.core import token
+from app.core.canonical import sha256
+from app.core.clock import Clock
+from app.core.ids import new_id
+from app.core.origin import Origin
+from app.db.pool import Database
+from app.guardrails.presets import NORMAL, required_strength
+from app.outbox import store as outbox
+from app.outbox.models import Topic
+from app.sessions import store
+from app.sessions.errors import SessionNotFound
+from app.sessions.models import ATTEMPT_LIFE, Session
+from app.tokens import store as tokens
+from app.tokens.models import SESSION_LIFE, NewNode
+from app.traders import store as traders
+
+
+class SignInView(msgspec.Struct, frozen=True, kw_only=True):
+    """`bearer` is there once, when the attempt became a session."""
+
+    session_id: UUID
+    state: str
+    approval_id: UUID
+    expires_at: datetime
+    bearer: token.Token | None = None
+
+
+class SignIns:
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def begin(self, trader_id: UUID, jkt: str, origin: Origin) -> SignInView:
+        """Store the attempt and ring the phones about it, in one commit.
+
+        An unknown trader gets the same kind of answer: an attempt that nobody will ever approve.
+        """
+        now, session_id, approval_id = self._clock.now(), new_id(), new_id()
+        view = SignInView(
+            session_id=session_id,
+            state="pending",
+            approval_id=approval_id,
+            expires_at=now + ATTEMPT_LIFE,
+        )
+        async with self._db.locked(trader_id) as tx:
+            trader = await traders.get(tx, trader_id)
+            if trader is None or trader.root_id is None:
+                return view
+            raw = action_bytes(
+                SignIn(
+                    trader_id=trader_id,
+                    session_id=session_id,
+                    address=origin.address or "",
+                    user_agent=origin.user_agent or "",
+                    jkt=jkt,
+                    at=now,
+                )
+            )
+            approval = Approval(
+                trader_id=trader_id,
+                approval_id=approval_id,
+                requester=f"session:{session_id}",
+                action_type="session.sign_in",
+                action=raw,
+                digest=sha256(raw),
+                nonce=secrets.token_bytes(32),
+                required_strength=required_strength(NORMAL, "session.sign_in").value,
+                subject_id=session_id,
+                state=ApprovalState.PENDING,
+                created_at=now,
+                expires_at=view.expires_at,
+                decided_at=None,
+                consumed_at=None,
+            )
+            await approvals.insert(tx, approval)
+            session = Session(
+                trader_id=trader_id,
+                session_id=session_id,
+                jkt=jkt,
+                address=origin.address or "",
+                user_agent=origin.user_agent or "",
+                approval_id=approval_id,
+                code_verified_at=None,
+                code_factor_id=None,
+                code_mac=None,
+                state="pending",
+                created_at=now,
+                expires_at=view.expires_at,
+            )
+            await store.insert(tx, session)
+            await append_locked(
+                tx,
+                Entry(
+                    trader_id=trader_id,
+                    event=Event.SESSION_REQUESTED,
+                    origin=origin,
+                    subject_id=session_id,
+                    request_digest=approval.digest,
+                ),
+            )
+            await outbox.ring(tx, trader_id, Topic.LOGIN, approval_id, view.expires_at)
+        return view
+
+    async def get(self, trader_id: UUID, session_id: UUID, jkt: str) -> Session:
+        """The attempt, for the key that began it, or raise SessionNotFound."""
+        async with self._db.session() as tx:
+            session = await store.get(tx, trader_id, session_id)
+        if session is None or session.jkt != jkt or session.expires_at <= self._clock.now():
+            raise SessionNotFound
+        return session
+
+    async def conclude(
+        self, trader_id: UUID, session_id: UUID, jkt: str, origin: Origin
+    ) -> SignInView:
+        """Make the session once both halves are in; the token is shown once.
+
+        Raises
+        ------
+        SessionNotFound
+            No such attempt of this key, or its time is over.
+        ParentNotActive
+            The root is contained: nobody signs in under it.
+        """
+        await self.get(trader_id, session_id, jkt)
+        async with self._db.locked(trader_id) as tx:
+            session = await store.get(tx, trader_id, session_id)
+            now = self._clock.now()
+            if session is None or session.expires_at <= now:
+                raise SessionNotFound
+            approval = await approvals.get(tx, trader_id, session.approval_id)
+            trader = await traders.get(tx, trader_id)
+            if approval is None or trader is None or trader.root_id is None:
+                raise SessionNotFound
+            view = SignInView(
+                session_id=session_id,
+                state=session.state,
+                approval_id=session.approval_id,
+                expires_at=session.expires_at,
+            )
+            if session.state != "pending":
+                return view
+            if approval.state in {ApprovalState.DENIED, ApprovalState.FRAUD}:
+                await store.set_state(tx, trader_id, session_id, "denied")
+                return msgspec.structs.replace(view, state="denied")
+            if approval.state is not ApprovalState.APPROVED or session.code_mac is None:
+                return view
+            bearer = token.mint(token.TokenKind.SESSION, trader_id, session_id)
+            node = await tokens.mint(
+                tx,
+                NewNode(
+                    trader_id=trader_id,
+                    token_id=session_id,
+                    kind="session",
+                    parent_id=trader.root_id,
+                    label="browser",
+                    expires_at=now + SESSION_LIFE,
+                    scope=["read"],
+                    secret_hash=bearer.secret_hash(),
+                    jkt=jkt,
+                ),
+            )
+            await store.set_state(tx, trader_id, session_id, "active")
+            await append_locked(
+                tx,
+                Entry(
+                    trader_id=trader_id,
+                    event=Event.SESSION_STARTED,
+                    origin=origin,
+                    token_id=session_id,
+                    path=node.path,
+                    subject_id=session.approval_id,
+                ),
+            )
+        return msgspec.structs.replace(view, state="active", bearer=bearer)

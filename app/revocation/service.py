@@ -1,0 +1,101 @@
+"""Pull the cord."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from app.core import token
+from app.core.clock import Clock
+from app.core.ids import new_id
+from app.core.origin import Origin
+from app.db.pool import Database
+from app.revocation import store
+from app.revocation.errors import CardRejected, ReceiptRejected
+from app.revocation.models import Receipt
+from app.tokens import store as tokens
+from app.tokens.models import CleanUpMode, Level, Revocation
+
+CLEAN_UP_LIFE = timedelta(minutes=15)
+
+
+class RevocationService:
+    """`db` is the reserved role's: two held connections that no other work can take."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def revoke(
+        self,
+        trader_id: UUID,
+        token_id: UUID,
+        *,
+        reason: str,
+        origin: Origin,
+        mode: CleanUpMode = "cancel_entries",
+    ) -> Receipt:
+        """Revoke a node and all beneath it; when this returns, nothing under it signs.
+
+        Raises
+        ------
+        TokenNotFound
+            No such node in this trader's tree.
+        DatabaseUnavailable
+            Not revoked: a revoke is never acknowledged unlogged.
+        """
+        capability = token.mint(token.TokenKind.RECEIPT, trader_id, new_id())
+        async with self._db.transaction() as tx:
+            imposed = await tokens.tighten(
+                tx,
+                trader_id=trader_id,
+                token_id=token_id,
+                level=Level.REVOKED,
+                reason=reason,
+                origin=origin,
+                revocation_id=capability.token_id,
+                receipt_hash=capability.secret_hash(),
+                mode=mode,
+            )
+        return Receipt(
+            trader_id=trader_id,
+            revocation_id=capability.token_id,
+            token_id=token_id,
+            position=imposed.log_position,
+            revoked_at=imposed.imposed_at,
+            cleanup_deadline_at=imposed.imposed_at + CLEAN_UP_LIFE,
+            capability=capability,
+        )
+
+    async def redeem_card(self, text: str, origin: Origin) -> Receipt:
+        """Revoke the root by a revocation card; it can do nothing else.
+
+        Raises
+        ------
+        CardRejected
+            No such card.
+        """
+        card = token.parse(text, token.TokenKind.CARD)
+        async with self._db.session() as tx:
+            found = await tokens.find_card(tx, card.trader_id, card.token_id, card.secret_hash())
+        if found is None:
+            raise CardRejected
+        return await self.revoke(
+            found.trader_id, found.root_id, reason="revocation card", origin=origin
+        )
+
+    async def by_receipt(self, text: str, revocation_id: UUID | None = None) -> Revocation:
+        """The revocation a receipt's capability shows, or raise ReceiptRejected."""
+        try:
+            capability = token.parse(text, token.TokenKind.RECEIPT)
+        except token.TokenMalformed:
+            raise ReceiptRejected from None
+        async with self._db.session() as tx:
+            found = await store.find_by_receipt(
+                tx, capability.trader_id, capability.token_id, capability.secret_hash()
+            )
+        if (
+            found is None
+            or found.receipt_expires_at <= self._clock.now()
+            or (revocation_id is not None and found.revocation_id != revocation_id)
+        ):
+            raise ReceiptRejected
+        return found
