@@ -1,0 +1,83 @@
+"""JSON from a venue: no repeated keys, no floats, no surprises as raw exceptions."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from app.exchanges.errors import VenueAnswerUnknown
+
+_PLAIN = re.compile(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?\Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 4_102_444_800_000  # 2100-01-01; later is not a time a venue means
+
+
+def decode(body: bytes) -> Any:
+    """Decode JSON; numbers with a point become Decimal. Raises VenueAnswerUnknown."""
+    try:
+        return json.loads(
+            body, object_pairs_hook=_no_repeats, parse_float=Decimal, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError, ArithmeticError):
+        raise VenueAnswerUnknown(rule="not_json") from None
+
+
+def decimal(entry: dict[str, Any], name: str) -> Decimal:
+    """A non-negative plain decimal string in `entry[name]`, or raise VenueAnswerUnknown."""
+    text = entry.get(name)
+    if not isinstance(text, str) or not _PLAIN.match(text):
+        raise VenueAnswerUnknown(rule=name)
+    return Decimal(text)
+
+
+def text(entry: dict[str, Any], name: str) -> str:
+    """A non-empty printable ASCII string of at most 64 characters, or raise."""
+    value = entry.get(name)
+    if not isinstance(value, str) or not 1 <= len(value) <= 64 or not _is_printable(value):  # noqa: PLR2004
+        raise VenueAnswerUnknown(rule=name)
+    return value
+
+
+def number(entry: dict[str, Any], name: str) -> int:
+    """A non-negative integer below 2^63, or raise."""
+    value = entry.get(name)
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise VenueAnswerUnknown(rule=name)
+    return value
+
+
+def moment(entry: dict[str, Any], name: str) -> datetime:
+    """Unix milliseconds in `entry[name]` as aware UTC, or raise."""
+    value = number(entry, name)
+    if value > _LAST_MS:
+        raise VenueAnswerUnknown(rule=name)
+    return _EPOCH + timedelta(milliseconds=value)
+
+
+def table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise VenueAnswerUnknown(rule="not_an_object")
+    return value
+
+
+def rows(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list):
+        raise VenueAnswerUnknown(rule="not_a_list")
+    return [table(item) for item in value]
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Two readers that disagree about which of two equal keys counts see two different answers.
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError
+    return result
+
+
+def _refuse(_: str) -> None:
+    raise ValueError
+
+
+def _is_printable(value: str) -> bool:
+    return value.isascii() and value.isprintable()
