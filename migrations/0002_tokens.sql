@@ -55,7 +55,17 @@ DECLARE
     parent token;
     child  token;
 BEGIN
+    -- The edge makes only what is dead until a person approved it.
+    IF session_user = 'tripcord_api' AND p_kind NOT IN ('grant', 'session') THEN
+        RAISE EXCEPTION '% mints no %', session_user, p_kind
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF p_kind = 'trader' THEN
+        -- One living root: a second would stand outside every fence of the first.
+        IF EXISTS (SELECT FROM trader WHERE trader_id = p_trader AND root_id IS NOT NULL
+                      AND effective_level(p_trader, ARRAY[root_id]) < 5) THEN
+            RAISE EXCEPTION 'the trader has a root' USING ERRCODE = 'TC001';
+        END IF;
         INSERT INTO token (trader_id, token_id, kind, path, scope, label, expires_at)
         VALUES (p_trader, p_token, 'trader', ARRAY[p_token], p_scope, p_label, p_expires_at)
         RETURNING * INTO child;

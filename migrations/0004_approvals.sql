@@ -97,7 +97,17 @@ CREATE TABLE session (
         ((code_verified_at IS NULL) = (code_mac IS NULL)
          AND (code_verified_at IS NULL) = (code_factor_id IS NULL))
 );
+CREATE FUNCTION refuse_another_ending() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.state <> OLD.state AND OLD.state <> 'pending' THEN
+        RAISE EXCEPTION '% cannot go from % to %', TG_TABLE_NAME, OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER session_ends_once BEFORE UPDATE ON session
+    FOR EACH ROW EXECUTE FUNCTION refuse_another_ending();
 
 -- migrate:down
 DROP TABLE session, decision, approval;
-DROP FUNCTION refuse_illegal_transition;
+DROP FUNCTION refuse_another_ending, refuse_illegal_transition;

@@ -6,6 +6,7 @@ CREATE TABLE venue (
     venue_id text PRIMARY KEY,
     level    smallint NOT NULL DEFAULT 0 CHECK (level BETWEEN 0 AND 5)
 );
+INSERT INTO venue (venue_id) VALUES ('binance'), ('sandbox');
 
 -- Written by the courier from public endpoints; believed only as far as the parse-back goes.
 CREATE TABLE market_snapshot (
@@ -212,6 +213,8 @@ CREATE TABLE cleanup_item (
     CONSTRAINT cancelling_names_the_order CHECK ((kind = 'cancel') = (order_id IS NOT NULL))
 );
 CREATE INDEX cleanup_item_due ON cleanup_item (due_at) WHERE state = 'pending';
+CREATE TRIGGER cleanup_item_ends_once BEFORE UPDATE ON cleanup_item
+    FOR EACH ROW EXECUTE FUNCTION refuse_another_ending();
 
 -- migrate:down
 DROP TABLE cleanup_item, venue_open_order, venue_balance, bot_order, node_usage, bot_grant,

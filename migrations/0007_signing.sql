@@ -7,7 +7,8 @@ CREATE FUNCTION begin_signing(
     p_trader uuid, p_grant uuid, p_sequence bigint, p_market text,
     OUT now timestamptz, OUT a_grant bot_grant, OUT credential exchange_credential,
     OUT secret wrapped_secret, OUT prior bot_order, OUT level smallint, OUT venue_level smallint,
-    OUT usage node_usage[], OUT price market_price, OUT snapshot text, OUT balances venue_balance[]
+    OUT usage node_usage[], OUT price market_price, OUT snapshot text,
+    OUT balances venue_balance[], OUT pending_sell numeric
 )
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -37,6 +38,17 @@ BEGIN
         balances := ARRAY(SELECT b FROM venue_balance b
                            WHERE b.trader_id = p_trader
                              AND b.credential_id = a_grant.credential_id);
+        -- What our own sells of this base may still take away from the balance as it was read.
+        SELECT coalesce(sum(o.quantity), 0) INTO pending_sell
+          FROM bot_order o
+          JOIN market_snapshot s ON s.venue_id = o.venue_id AND s.market = o.market
+          JOIN market_snapshot t ON t.venue_id = o.venue_id AND t.market = p_market
+         WHERE o.trader_id = p_trader AND o.credential_id = a_grant.credential_id
+           AND o.side = 'sell' AND s.snapshot ->> 'base' = t.snapshot ->> 'base'
+           AND (o.state IN ('released', 'unknown', 'accepted', 'partially_filled')
+                OR o.outcome_at > (SELECT min(b.as_of) FROM venue_balance b
+                                    WHERE b.trader_id = p_trader
+                                      AND b.credential_id = a_grant.credential_id));
     END IF;
 END $$;
 

@@ -182,7 +182,7 @@ CREATE TABLE public.wrapped_secret (
 
 ALTER TABLE public.wrapped_secret OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) RETURNS record
+CREATE FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) RETURNS record
     LANGUAGE plpgsql
     AS $$
 BEGIN
@@ -212,10 +212,21 @@ BEGIN
         balances := ARRAY(SELECT b FROM venue_balance b
                            WHERE b.trader_id = p_trader
                              AND b.credential_id = a_grant.credential_id);
+        -- What our own sells of this base may still take away from the balance as it was read.
+        SELECT coalesce(sum(o.quantity), 0) INTO pending_sell
+          FROM bot_order o
+          JOIN market_snapshot s ON s.venue_id = o.venue_id AND s.market = o.market
+          JOIN market_snapshot t ON t.venue_id = o.venue_id AND t.market = p_market
+         WHERE o.trader_id = p_trader AND o.credential_id = a_grant.credential_id
+           AND o.side = 'sell' AND s.snapshot ->> 'base' = t.snapshot ->> 'base'
+           AND (o.state IN ('released', 'unknown', 'accepted', 'partially_filled')
+                OR o.outcome_at > (SELECT min(b.as_of) FROM venue_balance b
+                                    WHERE b.trader_id = p_trader
+                                      AND b.credential_id = a_grant.credential_id));
     END IF;
 END $$;
 
-ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) OWNER TO tripcord_owner;
+ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) RETURNS smallint
     LANGUAGE sql STABLE
@@ -381,7 +392,17 @@ DECLARE
     parent token;
     child  token;
 BEGIN
+    -- The edge makes only what is dead until a person approved it.
+    IF session_user = 'tripcord_api' AND p_kind NOT IN ('grant', 'session') THEN
+        RAISE EXCEPTION '% mints no %', session_user, p_kind
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF p_kind = 'trader' THEN
+        -- One living root: a second would stand outside every fence of the first.
+        IF EXISTS (SELECT FROM trader WHERE trader_id = p_trader AND root_id IS NOT NULL
+                      AND effective_level(p_trader, ARRAY[root_id]) < 5) THEN
+            RAISE EXCEPTION 'the trader has a root' USING ERRCODE = 'TC001';
+        END IF;
         INSERT INTO token (trader_id, token_id, kind, path, scope, label, expires_at)
         VALUES (p_trader, p_token, 'trader', ARRAY[p_token], p_scope, p_label, p_expires_at)
         RETURNING * INTO child;
@@ -402,6 +423,19 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_another_ending() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.state <> OLD.state AND OLD.state <> 'pending' THEN
+        RAISE EXCEPTION '% cannot go from % to %', TG_TABLE_NAME, OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_another_ending() OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -1063,6 +1097,8 @@ CREATE TRIGGER checkpoint_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 
 CREATE TRIGGER checkpoint_leaf_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER cleanup_item_ends_once BEFORE UPDATE ON public.cleanup_item FOR EACH ROW EXECUTE FUNCTION public.refuse_another_ending();
+
 CREATE TRIGGER credential_state_machine BEFORE UPDATE ON public.exchange_credential FOR EACH ROW EXECUTE FUNCTION public.refuse_unlinking();
 
 CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1070,6 +1106,8 @@ CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON pu
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
 
 CREATE TRIGGER revocation_goes_forward BEFORE UPDATE ON public.revocation FOR EACH ROW EXECUTE FUNCTION public.refuse_reopening();
+
+CREATE TRIGGER session_ends_once BEFORE UPDATE ON public.session FOR EACH ROW EXECUTE FUNCTION public.refuse_another_ending();
 
 CREATE TRIGGER totp_step_only_grows BEFORE UPDATE ON public.totp_state FOR EACH ROW EXECUTE FUNCTION public.refuse_step_back();
 
@@ -1271,8 +1309,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.venue_balance TO tripcord_courier;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 
-REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[]) TO tripcord_signer;
+REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_api;
@@ -1319,6 +1357,8 @@ GRANT SELECT ON TABLE public.token TO tripcord_operator;
 REVOKE ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.refuse_another_ending() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
 

@@ -1,6 +1,7 @@
 """Append to the log: in the change's own transaction, or durable before a read's answer."""
 
 import asyncio
+import logging
 from uuid import UUID
 
 from app.accesslog import store
@@ -10,6 +11,8 @@ from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.db.errors import Conflict
 from app.db.pool import Database, Tx
+
+_LOG = logging.getLogger(__name__)
 
 DURABLE_SECONDS = 2.0
 """An entry that is not durable by then refuses its request."""
@@ -75,7 +78,10 @@ class ReadLog:
         try:
             async with self._db.transaction() as tx:
                 await store.append_batch(tx, self._chain, [entry for entry, _ in batch])
-        except (DomainError, Conflict):
+        except Exception as error:  # noqa: BLE001 - see below
+            # Whatever it was: nobody may be told "logged", and the writer must live to try again.
+            if not isinstance(error, DomainError | Conflict):
+                _LOG.exception("a batch of the access log failed")
             self._chain = new_id()
             for _, done in batch:
                 if not done.done():

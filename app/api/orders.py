@@ -35,7 +35,7 @@ _BALANCES = """
      ORDER BY b.credential_id, b.asset
 """
 
-StateFilter = Annotated[str | None, QueryParameter(pattern="^[a-z_]{1,20}$")]
+StateFilter = Annotated[str | None, QueryParameter(name="state", pattern="^[a-z_]{1,20}$")]
 
 
 class OrderController(Controller):
@@ -75,7 +75,7 @@ class OrderController(Controller):
         self,
         request: AnyRequest,
         services: NamedDependency[Services],
-        state: StateFilter = None,
+        in_state: StateFilter = None,
         cursor: UUID | None = None,
     ) -> shapes.Page:
         """Orders by id; `state=open` are those that may be alive at the venue."""
@@ -85,7 +85,7 @@ class OrderController(Controller):
                 tx,
                 principal.trader,
                 grant_id=_own_grant(principal),
-                states=_states(state),
+                states=_states(in_state),
                 after=cursor or UUID(int=0),
                 limit=PAGE,
             )

@@ -29,7 +29,7 @@ def parse_canonical(raw: bytes) -> Any:
     """
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed from None
     if canonical_json(value) != raw:
         raise Malformed

@@ -46,9 +46,15 @@ def _encode(value: Value) -> bytes:  # noqa: PLR0911 - one return per type reads
         case datetime():
             return _tagged(b"t", str(unix_micros(value)).encode())
         case Decimal():
-            return _tagged(b"d", format(value.normalize(), "f").encode())
+            return _tagged(b"d", _digits(value).encode())
         case _:
             return struct.pack(">cI", b"l", len(value)) + b"".join(_encode(v) for v in value)
+
+
+def _digits(value: Decimal) -> str:
+    """All digits and no trailing zeros. `normalize` would round to the thread's 28 digits."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _tagged(tag: bytes, raw: bytes) -> bytes:

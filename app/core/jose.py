@@ -10,11 +10,13 @@ from typing import Any
 
 import jwt
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import get_default_algorithms
 
 from app.core.canonical import canonical_json, parse_canonical, sha256
 from app.core.encoding import b64url, b64url_decode
-from app.core.errors import DomainError
+from app.core.errors import DomainError, Malformed
 
 Jwk = dict[str, str]
 
@@ -22,8 +24,18 @@ _MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": (
 _ALGORITHM = {("EC", "P-256"): "ES256", ("OKP", "Ed25519"): "EdDSA", ("RSA", None): "RS256"}
 _ALGORITHMS = get_default_algorithms()
 _MAX_JWS_CHARS = 16_384
-_MIN_RSA_CHARS = 342
-"""Base64url characters of a 2,048-bit modulus."""
+_MIN_RSA_BITS = 2048
+"""RFC 7518 section 3.3."""
+_PRIVATE = {"d", "p", "q", "k", "dp", "dq", "qi", "oth"}
+_ED25519_PRIME = 2**255 - 19
+_ED25519_ORDER_8 = int.from_bytes(
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+)
+_SMALL_ORDER = frozenset(
+    {0, 1, _ED25519_PRIME - 1, _ED25519_ORDER_8, _ED25519_PRIME - _ED25519_ORDER_8}
+)
+"""y of the Ed25519 points whose order divides 8 (RFC 8032 section 5.1): under such a key one
+signature fits every message, and OpenSSL takes it."""
 
 
 class SignatureRejected(DomainError):
@@ -47,9 +59,10 @@ def public_jwk(jwk: Any, *expected_algorithms: str) -> Jwk:
     ------
     KeyRejected
         Unknown type or curve, missing member, a private or symmetric part, a point that is not
-        on the curve, or an algorithm outside `expected_algorithms`.
+        on the curve or of small order, a second spelling of a number, a key that says it is for
+        something else, or an algorithm outside `expected_algorithms`.
     """
-    if not isinstance(jwk, dict) or {"d", "p", "q", "k", "dp", "dq", "qi", "oth"} & jwk.keys():
+    if not isinstance(jwk, dict) or _PRIVATE & jwk.keys():
         raise KeyRejected
     members = _MEMBERS.get(str(jwk.get("kty")))
     if members is None or any(not isinstance(jwk.get(m), str) for m in members):
@@ -58,16 +71,36 @@ def public_jwk(jwk: Any, *expected_algorithms: str) -> Jwk:
     algorithm = algorithm_of(reduced)
     if expected_algorithms and algorithm not in expected_algorithms:
         raise KeyRejected
+    _check_use(jwk, algorithm)
     try:
+        _check_spelling(reduced)
         _key(canonical_json(reduced))
-    except SignatureRejected:
+    except (SignatureRejected, Malformed):
         raise KeyRejected from None
     return reduced
 
 
+def _check_use(jwk: dict[str, Any], algorithm: str) -> None:
+    """What the key says of itself (RFC 7517 sections 4.2 to 4.4) may only agree."""
+    named = {"EdDSA", "Ed25519"} if algorithm == "EdDSA" else {algorithm}
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or jwk.get("alg", algorithm) not in named:
+        raise KeyRejected
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise KeyRejected
+
+
+def _check_spelling(reduced: Jwk) -> None:
+    """One spelling per key: a second one would give the same key a second thumbprint."""
+    for member in reduced.keys() - {"kty", "crv"}:
+        number = b64url_decode(reduced[member])
+        if reduced["kty"] == "RSA" and number.startswith(b"\0"):
+            raise KeyRejected
+
+
 def algorithm_of(jwk: Jwk) -> str:
     algorithm = _ALGORITHM.get((jwk["kty"], jwk.get("crv")))
-    if algorithm is None or (jwk["kty"] == "RSA" and len(jwk["n"]) < _MIN_RSA_CHARS):
+    if algorithm is None:
         raise KeyRejected
     return algorithm
 
@@ -88,9 +121,19 @@ def _key(canonical: bytes) -> tuple[str, Any]:
     jwk: Jwk = msgspec.json.decode(canonical)
     algorithm = algorithm_of(jwk)
     try:
-        return algorithm, _ALGORITHMS[algorithm].from_jwk(canonical.decode())
+        key = _ALGORITHMS[algorithm].from_jwk(canonical.decode())
     except (jwt.InvalidKeyError, ValueError):
         raise SignatureRejected from None
+    if isinstance(key, RSAPublicKey) and key.key_size < _MIN_RSA_BITS:
+        raise SignatureRejected
+    if isinstance(key, Ed25519PublicKey) and _is_of_small_order(key):
+        raise SignatureRejected
+    return algorithm, key
+
+
+def _is_of_small_order(key: Ed25519PublicKey) -> bool:
+    without_sign = int.from_bytes(key.public_bytes_raw(), "little") & (2**255 - 1)
+    return without_sign % _ED25519_PRIME in _SMALL_ORDER
 
 
 def split(token: str) -> tuple[dict[str, Any], bytes, bytes, bytes]:
@@ -101,7 +144,7 @@ def split(token: str) -> tuple[dict[str, Any], bytes, bytes, bytes]:
     try:
         header = msgspec.json.decode(b64url_decode(parts[0]))
         payload, signature = b64url_decode(parts[1]), b64url_decode(parts[2])
-    except (DomainError, msgspec.DecodeError, UnicodeDecodeError):
+    except (DomainError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise SignatureRejected from None
     if not isinstance(header, dict):
         raise SignatureRejected

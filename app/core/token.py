@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from app.core.encoding import base62, base62_decode
-from app.core.errors import DomainError
+from app.core.errors import DomainError, Malformed
 from app.core.secret import Secret
 
 ID_CHARS = 22
@@ -108,12 +108,15 @@ def parse(text: str, *expected_kinds: TokenKind) -> Token:
         raise TokenMalformed
     if _checksum(text[:-CHECKSUM_CHARS]) != text[-CHECKSUM_CHARS:]:
         raise TokenMalformed
-    return Token(
-        kind,
-        UUID(bytes=base62_decode(body[:ID_CHARS], 16)),
-        UUID(bytes=base62_decode(body[ID_CHARS : 2 * ID_CHARS], 16)),
-        Secret(base62_decode(body[2 * ID_CHARS : width], secret_bytes(kind))),
-    )
+    try:
+        return Token(
+            kind,
+            UUID(bytes=base62_decode(body[:ID_CHARS], 16)),
+            UUID(bytes=base62_decode(body[ID_CHARS : 2 * ID_CHARS], 16)),
+            Secret(base62_decode(body[2 * ID_CHARS : width], secret_bytes(kind))),
+        )
+    except Malformed:
+        raise TokenMalformed from None  # more bits than the field has
 
 
 def _checksum(head: str) -> str:

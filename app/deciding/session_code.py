@@ -86,6 +86,7 @@ class SessionCodes:
             session = await sessions.get(tx, approval.trader_id, approval.subject_id)
         if (
             session is None
+            or session.approval_id != approval.approval_id
             or session.code_factor_id is None
             or session.code_verified_at is None
             or session.code_mac is None

@@ -17,11 +17,12 @@ from app.db.pool import Database, Tx
 from app.deciding.errors import StatementRejected
 from app.deciding.witness import Witness, bind_factor_statement
 from app.devices.models import Device
-from app.enrolment.errors import FactorNeedsApproval
+from app.enrolment.errors import EnrolmentRefused, FactorNeedsApproval
 from app.guardrails.rungs import Verb
 from app.otp import store as otp
 from app.otp.models import TotpFactor, WrappedSeed
 from app.otp.totp import candidate_steps, matching_step
+from app.traders import store as traders
 from app.vault.evidence import Evidence
 from app.vault.identity import Identity
 from app.vault.models import Envelope, SealContext, StorageContext
@@ -96,6 +97,8 @@ class FactorBinding:
         ------
         DeviceRejected, SignatureRejected, StatementRejected
             The device's word is missing, or is about something else.
+        EnrolmentRefused
+            A second key answered the enrolment code: somebody else has seen it.
         FactorNeedsApproval
             There is a factor already.
         SealingKeyGone, EnvelopeRefused
@@ -118,6 +121,9 @@ class FactorBinding:
         # (3) Seal and log under the lock, and only for a trader who still has no factor.
         async with self._db.locked(request.trader_id) as tx:
             await self._witness.check_may(tx, device, Verb.ENROL)
+            trader = await traders.get(tx, request.trader_id)
+            if trader is None or trader.frozen_empty:
+                raise EnrolmentRefused
             if await otp.list_all(tx, request.trader_id):
                 raise FactorNeedsApproval
             (mac,) = await self._evidence.seal([factor.evidence()])

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.core.canonical import sha256
-from app.core.clock import Clock
+from app.core.clock import Clock, unix_micros
 from app.core.origin import Origin
 from app.db.pool import Database, Row, Tx
 from app.exchanges.models import CancelTarget
@@ -123,7 +123,7 @@ class CleanUps:
             snapshot_of(item["snapshot"]),
             credential.api_key_id,
             CancelTarget(market=item["market"], client_order_id=item["client_order_id"]),
-            int(self._clock.now().timestamp() * 1000),
+            unix_micros(self._clock.now()) // 1000,
         )
         signed = await sign_for(self._keys, credential, secret, unsigned)
         await append_locked(

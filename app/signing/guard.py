@@ -61,7 +61,7 @@ def state(begun: Begun) -> State:
             ),
         ),
         holdings=tuple(
-            Holding(asset=b.asset, free=b.free, pending_sell=Decimal(0), as_of=b.as_of)
+            Holding(asset=b.asset, free=b.free, pending_sell=begun.pending_sell, as_of=b.as_of)
             for b in begun.balances
         ),
     )

@@ -10,7 +10,7 @@ import msgspec
 from app.accesslog.models import Event
 from app.approvals.errors import ApprovalNotFound
 from app.core.canonical import sha256
-from app.core.clock import Clock
+from app.core.clock import Clock, unix_micros
 from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.core.jose import Jwk, SignatureRejected
@@ -188,7 +188,7 @@ class OrderSigning:
             begun.snapshot,
             begun.credential.api_key_id,
             guard.venue_order(verdict.order, order.client_order_id),
-            int(begun.now.timestamp() * 1000),
+            unix_micros(begun.now) // 1000,
         )
         grant, credential = begun.grant, begun.credential
         signed = await self._keys.sign(

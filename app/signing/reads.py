@@ -5,7 +5,7 @@ from uuid import UUID
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.core.canonical import sha256
-from app.core.clock import Clock
+from app.core.clock import Clock, unix_micros
 from app.core.origin import Origin
 from app.credentials import store as credentials
 from app.credentials.errors import CredentialNotActive, CredentialNotFound
@@ -54,7 +54,7 @@ class VenueReads:
             check_rung(rung_of(level), Verb.READ, node_id=credential.credential_id)
             target, snapshot = await self._target(tx, request)
             unsigned = dialect_of(credential.venue_id).build_read(
-                snapshot, credential.api_key_id, target, int(self._clock.now().timestamp() * 1000)
+                snapshot, credential.api_key_id, target, unix_micros(self._clock.now()) // 1000
             )
             signed = await sign_for(self._keys, credential, secret, unsigned)
             await append_locked(

@@ -81,6 +81,7 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None
     snapshot: MarketSnapshot | None
     balances: tuple[Balance, ...]
+    pending_sell: Decimal
 
 
 _SNAPSHOT = msgspec.json.Decoder(MarketSnapshot)
@@ -108,6 +109,7 @@ async def begin(
         price=_read(row["price"], Price) if _present(row["price"], "market") else None,
         snapshot=snapshot_of(row["snapshot"]) if row["snapshot"] else None,
         balances=tuple(_read(item, Balance) for item in row["balances"] or ()),
+        pending_sell=row["pending_sell"] or Decimal(0),
     )
 
 

@@ -52,6 +52,8 @@ class VerbClient:
                 await loop.create_unix_connection(lambda: connection, str(self._path))
             except OSError:
                 raise PeerUnavailable from None
+            if connection.transport is None:
+                raise PeerUnavailable
             self._connection = connection
             return connection
 
@@ -81,7 +83,6 @@ class VerbClient:
             raise RefusedByPeer(
                 r.code, r.sentence, rule=r.rule, node=r.node, retry=r.retry_after_seconds
             )
-        assert answer.result is not None  # noqa: S101 - one of the two, by construction
         return msgspec.msgpack.decode(answer.result, type=request.RESULT)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from app.verbs.wire import MAX_FRAME_BYTES
 
@@ -19,8 +20,7 @@ class Framed(asyncio.Protocol):
         self.on_lost: Callable[[], None] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server's transport
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -267,9 +267,11 @@ class Refusal(msgspec.Struct, frozen=True):
     retry_after_seconds: int
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The result, or the refusal; an empty result only comes with a refusal."""
+
     id: int
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw()
     refusal: Refusal | None = None
 
 

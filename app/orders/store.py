@@ -1,0 +1,133 @@
+"""SQL of orders. What moves an order needs the trader lock; the caller holds it."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+import msgspec
+
+from app.db.pool import Row, Tx
+from app.orders.models import AT_VENUE, IN_DOUBT, Order, OrderState, Outcome
+
+_COLUMNS = (
+    "trader_id, order_id, grant_id, credential_id, sequence, venue_id, market, side, order_type,"
+    " quantity, price, time_in_force, notional, quote, client_order_id, approval_id, state, rule,"
+    " request_digest, venue_order_id, filled_quantity, venue_code, created_at, released_at,"
+    " outcome_at"
+)
+
+_PAGE = f"""
+    SELECT {_COLUMNS} FROM bot_order
+     WHERE trader_id = $1 AND order_id > $2 AND ($3::uuid IS NULL OR grant_id = $3)
+       AND ($4::text[] IS NULL OR state = ANY ($4))
+     ORDER BY order_id LIMIT $5
+"""
+
+# `outcome_at` is the first clear word: with it a receipt tells which orders slipped.
+# One statement: the order moves from the state that was read, and with the same snapshot what its
+# unfilled part had reserved on every node of its path is given back. A second outcome finds no row.
+_MOVE = """
+    WITH moved AS (
+        UPDATE bot_order o
+           SET state = $4, venue_order_id = $5, filled_quantity = $6, venue_code = $7,
+               outcome_at = CASE WHEN $4 <> 'unknown'
+                                 THEN coalesce(o.outcome_at, clock_timestamp()) END
+         WHERE o.trader_id = $1 AND o.order_id = $2 AND o.state = $3
+        RETURNING o.*
+    ), settled AS (
+        UPDATE node_usage u
+           SET notional = greatest(0, u.notional
+                                      - m.notional * (m.quantity - m.filled_quantity) / m.quantity)
+          FROM moved m JOIN bot_grant g ON g.trader_id = $1 AND g.grant_id = m.grant_id
+         WHERE m.state IN ('filled', 'cancelled', 'rejected') AND m.filled_quantity < m.quantity
+           AND u.trader_id = $1 AND u.token_id = ANY (g.path) AND u.quote = m.quote
+           AND u.day = (m.released_at AT TIME ZONE 'UTC')::date
+    )
+    SELECT order_id FROM moved
+"""
+
+# Not per trader on purpose: the courier serves all. A key that may not read any more is left out.
+_IN_DOUBT = f"""
+    SELECT {_COLUMNS} FROM bot_order o
+     WHERE o.state = ANY ($1) AND (o.state = 'unknown'
+           OR o.released_at < clock_timestamp() - make_interval(secs => $2))
+       AND EXISTS (SELECT FROM exchange_credential c
+                    WHERE c.trader_id = o.trader_id AND c.credential_id = o.credential_id
+                      AND effective_level(c.trader_id, c.path) < 4)
+     ORDER BY o.released_at DESC LIMIT $3
+"""
+
+_AT_VENUE = f"""
+    SELECT {_COLUMNS} FROM bot_order
+     WHERE trader_id = $1 AND credential_id = $2 AND state = ANY ($3)
+       AND outcome_at < clock_timestamp() - make_interval(secs => $4)
+     ORDER BY order_id
+"""
+
+
+async def get(tx: Tx, trader_id: UUID, order_id: UUID) -> Order | None:
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM bot_order WHERE trader_id = $1 AND order_id = $2",
+        trader_id,
+        order_id,
+    )
+    return None if row is None else _order(row)
+
+
+async def page(
+    tx: Tx,
+    trader_id: UUID,
+    *,
+    grant_id: UUID | None,
+    states: Collection[OrderState] | None,
+    after: UUID,
+    limit: int,
+) -> list[Order]:
+    """Orders by id, all or of one grant, in any of `states` (None: in all)."""
+    wanted = None if states is None else list(states)
+    rows = await tx.fetch(_PAGE, trader_id, after, grant_id, wanted, limit)
+    return [_order(row) for row in rows]
+
+
+async def move(tx: Tx, order: Order, outcome: Outcome) -> bool:
+    """Store an outcome made by `rules.next_outcome` and settle what the order had reserved.
+
+    A final order gives back the notional of its unfilled part, on every node of its path, for the
+    UTC day it was released on. False where the order was moved by another outcome meanwhile.
+    """
+    moved = await tx.fetchval(
+        _MOVE,
+        order.trader_id,
+        order.order_id,
+        order.state,
+        outcome.state,
+        outcome.venue_order_id,
+        outcome.filled_quantity,
+        outcome.venue_code,
+    )
+    return moved is not None
+
+
+async def in_doubt(tx: Tx, *, older_than_seconds: float, limit: int) -> list[Order]:
+    """Orders of all traders to ask the venue about, the newest first."""
+    rows = await tx.fetch(_IN_DOUBT, list(IN_DOUBT), older_than_seconds, limit)
+    return [_order(row) for row in rows]
+
+
+async def at_venue(
+    tx: Tx, trader_id: UUID, credential_id: UUID, *, known_seconds: float
+) -> list[Order]:
+    """Orders that rest in the venue's book as far as we know, since `known_seconds` at least."""
+    rows = await tx.fetch(_AT_VENUE, trader_id, credential_id, list(AT_VENUE), known_seconds)
+    return [_order(row) for row in rows]
+
+
+async def grant_path(tx: Tx, trader_id: UUID, grant_id: UUID) -> list[UUID]:
+    """Ancestors of a grant from the root, itself last."""
+    path: list[UUID] = await tx.fetchval(
+        "SELECT path FROM bot_grant WHERE trader_id = $1 AND grant_id = $2", trader_id, grant_id
+    )
+    return path
+
+
+def _order(row: Row) -> Order:
+    return msgspec.convert(dict(row), Order)

@@ -1,0 +1,7 @@
+"""Composition: one module per process puts rooms together from its settings.
+
+Protects: that what a process can reach is read in one place.
+Invariants: a module here imports only what its process may reach (DESIGN section 4, held by
+import-linter); it decides nothing and keeps no state of its own.
+May never import: another process's module, or `app.api` outside `wiring.api`.
+"""

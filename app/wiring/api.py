@@ -1,0 +1,93 @@
+"""The api, put together from its settings."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from app.accesslog.log import ReadLog
+from app.api.edge import Edge
+from app.api.services import Services
+from app.config import ApiSettings
+from app.core.clock import SystemClock
+from app.core.errors import DomainError
+from app.core.secret import Secret
+from app.db.pool import Database
+from app.platforms.service import PlatformService
+from app.requesting.grants import GrantRequests
+from app.requesting.sign_ins import SignIns
+from app.revocation.service import RevocationService
+from app.verbs.client import VerbClient
+
+_CONNECTIONS = 16
+_CORD_CONNECTIONS = 2
+"""Held for revokes alone, on a role of their own (DESIGN section 1)."""
+
+_SWEEP_SECONDS = 60.0
+_SWEEP = """
+    DELETE FROM spent_proof WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM spent_proof WHERE expires_at < now() - interval '1 minute' LIMIT 5000))
+"""
+
+
+@asynccontextmanager
+async def api(settings: ApiSettings) -> AsyncIterator[Services]:
+    """Open what the api needs and close it in the end."""
+    clock = SystemClock()
+    db = await Database.connect(
+        settings.database_dsn,
+        password=_text(settings.database_password),
+        max_size=_CONNECTIONS,
+        settings={"application_name": "tripcord-api"},
+    )
+    cord = await Database.connect(
+        settings.cord_dsn,
+        password=_text(settings.cord_password),
+        min_size=_CORD_CONNECTIONS,
+        max_size=_CORD_CONNECTIONS,
+        settings={"application_name": "tripcord-cord"},
+    )
+    read_log, signer = ReadLog(db), VerbClient(settings.signer_socket)
+    origin = settings.public_origin.rstrip("/")
+    platforms = PlatformService(db, clock, audiences=frozenset({origin, f"{origin}/oauth/token"}))
+    read_log.start()
+    sweeping = asyncio.create_task(_sweep(db))
+    try:
+        yield Services(
+            edge=Edge(
+                db,
+                read_log,
+                platforms,
+                clock,
+                public_origin=origin,
+                trusted_hops=settings.trusted_hops,
+            ),
+            db=db,
+            clock=clock,
+            read_log=read_log,
+            signer=signer,
+            platforms=platforms,
+            revocations=RevocationService(cord, clock),
+            grant_requests=GrantRequests(db, clock),
+            sign_ins=SignIns(db, clock),
+            public_origin=origin,
+        )
+    finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
+        await read_log.stop()
+        signer.close()
+        await cord.close()
+        await db.close()
+
+
+async def _sweep(db: Database) -> None:
+    """Forget proofs that could not be accepted any more anyway."""
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        with suppress(DomainError):
+            async with db.transaction() as tx:
+                await tx.execute(_SWEEP)
+
+
+def _text(secret: Secret | None) -> str | None:
+    return None if secret is None else secret.reveal().decode()

@@ -1,0 +1,158 @@
+"""Verb to room: what the signer does for the api and for the courier, refusals logged."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from app.accesslog.log import append_locked
+from app.accesslog.models import SYSTEM_TRADER, Entry, Event
+from app.approvals import store as approvals
+from app.approvals.errors import ApprovalNotFound
+from app.core.errors import DomainError
+from app.core.origin import Origin
+from app.db.errors import DatabaseUnavailable, TraderBusy
+from app.db.pool import Database
+from app.deciding.execution import Executions
+from app.deciding.service import DecidingService
+from app.deciding.session_code import SessionCodes
+from app.deciding.totp import TotpVerifier
+from app.deciding.witness import Witness
+from app.enrolment.devices import DeviceBinding
+from app.enrolment.factors import FactorBinding
+from app.granting.service import Granting
+from app.linking.attesting import Attesting
+from app.linking.importing import Importing
+from app.signing.cleanup import CleanUps
+from app.signing.holding import Holding
+from app.signing.orders import OrderSigning
+from app.signing.reads import VenueReads
+from app.vault.bootstrap import Bootstrap
+from app.vault.evidence import Evidence
+from app.vault.unwrap import SigningKeys
+from app.vault.wrap import SealingKeys
+from app.verbs.server import Handler
+from app.verbs.wire import (
+    BindDevice,
+    BindFactor,
+    CleanUp,
+    Decide,
+    ImportSecret,
+    OpenSealingKey,
+    ReadReply,
+    SealChange,
+    SealedChange,
+    SignOrder,
+    VenueRead,
+    Verb,
+)
+
+if TYPE_CHECKING:
+    from app.wiring.signer import Parts
+
+R = TypeVar("R", bound=Verb)
+
+
+def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
+    """Handlers of the api's socket, each with the event that a refusal is logged under."""
+    db, clock, identity = parts.db, parts.clock, parts.identity
+    evidence, sealing = Evidence(parts.workers), SealingKeys(parts.workers)
+    keys = SigningKeys(parts.workers)
+    witness = Witness(evidence)
+    executions = Executions(witness, evidence)
+    totp = TotpVerifier(db, keys, clock)
+    codes = SessionCodes(db, evidence, totp, clock)
+    deciding = DecidingService(db, witness, evidence, totp, codes, clock)
+    devices = DeviceBinding(db, evidence, Bootstrap(parts.workers), identity, clock)
+    factors = FactorBinding(db, witness, evidence, sealing, identity, clock)
+    importing = Importing(db, witness, evidence, sealing, clock)
+    orders = OrderSigning(db, keys, Holding(db, executions), parts.courier, clock)
+    changes = _Changes(
+        db,
+        {
+            "trade.key_link": Attesting(db, evidence, executions, clock).activate,
+            "bot.grant": Granting(db, evidence, executions, clock).seal,
+        },
+    )
+    return {
+        BindDevice: _logged(db, Event.DEVICE_BOUND, devices.bind),
+        BindFactor: _logged(db, Event.FACTOR_BOUND, factors.bind),
+        OpenSealingKey: _logged(db, Event.SEALING_KEY_OPENED, factors.open_sealing_key),
+        ImportSecret: _logged(db, Event.CREDENTIAL_IMPORTED, importing.import_secret),
+        Decide: _logged(db, Event.APPROVAL_DECIDED, deciding.decide),
+        SealChange: _logged(db, Event.APPROVAL_DECIDED, changes.seal),
+        SignOrder: _logged(db, Event.ORDER_REFUSED, orders.sign_order),
+    }
+
+
+def courier_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
+    """Handlers of the courier's socket."""
+    db, clock = parts.db, parts.clock
+    evidence, keys = Evidence(parts.workers), SigningKeys(parts.workers)
+    executions = Executions(Witness(evidence), evidence)
+    attesting, reads = Attesting(db, evidence, executions, clock), VenueReads(db, keys, clock)
+
+    async def venue_read(request: VenueRead) -> ReadReply:
+        if request.what == "permissions":
+            if request.answer is not None:
+                state = await attesting.read_back(
+                    request.trader_id, request.credential_id, request.answer
+                )
+                return ReadReply(state=state)
+            await attesting.begin(request.trader_id, request.credential_id)
+        return ReadReply(release=await reads.sign(request))
+
+    return {VenueRead: venue_read, CleanUp: CleanUps(db, keys, clock).clean_up}
+
+
+class _Changes:
+    """`seal_change`: the approved action's type names the room that carries it out."""
+
+    def __init__(
+        self, db: Database, rooms: dict[str, Callable[[SealChange], Awaitable[SealedChange]]]
+    ) -> None:
+        self._db = db
+        self._rooms = rooms
+
+    async def seal(self, request: SealChange) -> SealedChange:
+        async with self._db.session() as tx:
+            approval = await approvals.get(tx, request.trader_id, request.approval_id)
+        room = None if approval is None else self._rooms.get(approval.action_type)
+        if room is None:
+            raise ApprovalNotFound
+        return await room(request)
+
+
+def _logged(
+    db: Database, event: Event, verb: Callable[[R], Awaitable[Any]]
+) -> Callable[[R], Awaitable[Any]]:
+    """Refusals are in the log before their answer leaves (P6); the room logs its own successes."""
+
+    async def handle(request: R) -> Any:
+        try:
+            return await verb(request)
+        except (DatabaseUnavailable, TraderBusy):
+            raise
+        except DomainError as error:
+            if not error.logged:
+                await _log_refusal(db, event, request, error)
+            raise
+
+    return handle
+
+
+async def _log_refusal(db: Database, event: Event, request: Any, error: DomainError) -> None:
+    # Anyone may try an enrolment code: that is told to the system, not into a trader's chain.
+    trader_id: UUID = SYSTEM_TRADER if event is Event.DEVICE_BOUND else request.trader_id
+    origin: Origin = request.origin
+    async with db.locked(trader_id) as tx:
+        await append_locked(
+            tx,
+            Entry(
+                trader_id=trader_id,
+                event=event,
+                origin=origin,
+                subject_id=getattr(request, "approval_id", None),
+                outcome="refused",
+                rule=f"{error.code}:{error.rule}" if error.rule else error.code,
+            ),
+        )
