@@ -1,0 +1,1 @@
+"""What people run: demo, tests, drills, benchmarks, and the simulated clients beside them."""

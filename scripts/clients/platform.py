@@ -1,0 +1,133 @@
+"""A trading platform: signs traders up, asks for grants, asks whether a token still lives.
+
+It authenticates with a key, not with a shared secret (RFC 7523 `private_key_jwt`), never sees an
+exchange key, a factor or a revocation card, and cannot approve anything.
+"""
+
+import time
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from scripts.clients.encoding import Json, Secret
+from scripts.clients.http import Api, Bearer
+from scripts.clients.keys import Jwk, KeyPair
+
+_RENEW_BEFORE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the platform shows to its new trader: one QR, valid for minutes."""
+
+    trader_id: UUID
+    enrolment_uri: Secret
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRequest:
+    """A grant is dead until the trader approves it; its token is shown to us once."""
+
+    token_id: UUID
+    token: Secret
+    approval_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    amount: str
+    """Decimal string, for example "250.00"."""
+
+    quote: str
+
+    def wire(self) -> Json:
+        return {"amount": self.amount, "quote": self.quote}
+
+
+def jwks(key: KeyPair) -> Json:
+    """The JWK Set an operator registers for this platform. Public halves only."""
+    return {"keys": [{**key.public_jwk, "kid": key.jkt, "alg": key.algorithm, "use": "sig"}]}
+
+
+class Platform:
+    def __init__(self, api: Api, *, client_id: str, key: KeyPair) -> None:
+        self._api, self._client_id, self._key = api, client_id, key
+        self._token = Secret("")
+        self._renew_at = 0.0
+
+    def create_trader(self) -> Invitation:
+        body = self._post("/v1/traders", {})
+        return Invitation(
+            UUID(body["trader_id"]), Secret(body["enrolment_uri"]), body["expires_at"]
+        )
+
+    def request_grant(
+        self,
+        *,
+        trader_id: UUID,
+        credential_id: UUID,
+        model_jwk: Jwk,
+        model: Json,
+        markets: list[str],
+        allocation: Money,
+        free_limit: Money,
+        max_order: Money,
+    ) -> GrantRequest:
+        """Ask the trader to let one model trade within bounds.
+
+        `model` is {name, digest, version}; `markets` are the venue's own ids. Orders up to
+        `free_limit` need no further approval, up to `max_order` they may be asked for.
+        """
+        body = self._post(
+            "/v1/tokens",
+            {
+                "kind": "grant",
+                "trader_id": str(trader_id),
+                "parent_id": str(credential_id),
+                "public_jwk": model_jwk,
+                "model": model,
+                "markets": markets,
+                "allocation": allocation.wire(),
+                "free_limit": free_limit.wire(),
+                "max_order": max_order.wire(),
+            },
+        )
+        return GrantRequest(
+            UUID(body["token_id"]), Secret(body["token"]), UUID(body["approval_id"])
+        )
+
+    def introspect(self, token: Secret) -> Json:
+        """RFC 7662. Ask on every privileged call; a dead and an unknown token look the same."""
+        answer = self._api.call(
+            "POST", "/oauth/introspect", auth=self._auth(), form={"token": token.reveal()}
+        )
+        return dict(answer.body)
+
+    def _post(self, path: str, body: Json) -> Json:
+        answer = self._api.call(
+            "POST", path, auth=self._auth(), json=body, idempotency_key=str(uuid4())
+        )
+        return dict(answer.body)
+
+    def _auth(self) -> Bearer:
+        if time.monotonic() >= self._renew_at:
+            self._renew()
+        return Bearer(self._token)
+
+    def _renew(self) -> None:
+        endpoint = "/oauth/token"
+        assertion = self._key.client_assertion(
+            client_id=self._client_id, audience=self._api.origin + endpoint
+        )
+        answer = self._api.call(
+            "POST",
+            endpoint,
+            form={
+                "grant_type": "client_credentials",
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion": assertion,
+            },
+        )
+        lifetime_seconds = int(answer.body["expires_in"])
+        self._token = Secret(answer.body["access_token"])
+        self._renew_at = time.monotonic() + lifetime_seconds - _RENEW_BEFORE_SECONDS

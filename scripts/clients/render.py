@@ -1,0 +1,233 @@
+"""What the phone shows before it signs: made from the signed bytes, by a table on the phone.
+
+The service sends canonical bytes and the id of a template, never a sentence. A template is a list
+of (field, label, kind). Every field of the action must have its line: a field this phone does not
+know could be the one that matters, so it refuses to show (and thereby to approve) such an action.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from scripts.clients.encoding import BadFormat, parse_canonical, sha256
+
+
+class CannotRender(Exception):
+    """Not all of the action can be shown truthfully here, so it cannot be approved here."""
+
+
+class Kind(Enum):
+    AMOUNT = auto()
+    """Decimal string, shown in full."""
+
+    FLAG = auto()
+    CODE = auto()
+    """A market, id, address or key: compared by people, so anything but ASCII is spelled out."""
+
+    TEXT = auto()
+    """Free text of somebody: letters of any script, nothing invisible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    field: str
+    """Dotted path; `*` stands for one key of a map or for the items of a list."""
+
+    label: str
+    kind: Kind = Kind.CODE
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    action_type: str
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    digest: bytes
+    """SHA-256 of exactly the bytes these lines were made from."""
+
+
+def _money(field: str, label: str) -> tuple[Row, Row]:
+    return Row(f"{field}.amount", label, Kind.AMOUNT), Row(f"{field}.quote", f"{label}, in")
+
+
+TEMPLATES: dict[str, Template] = {
+    "order/1": Template(
+        "trade.order",
+        "Send this order?",
+        (
+            Row("order.side", "Side"),
+            Row("order.quantity", "Quantity", Kind.AMOUNT),
+            Row("order.market", "Market"),
+            Row("order.type", "Type"),
+            Row("order.price", "Price", Kind.AMOUNT, optional=True),
+            Row("order.time_in_force", "Time in force", optional=True),
+            Row("order.asked_as", "Asked for as", optional=True),
+            *_money("notional", "Worth"),
+            Row("venue", "Venue"),
+            Row("model", "Bot", Kind.TEXT),
+            Row("client_order_id", "Order name at the venue"),
+            Row("signed_order_sha256", "Bot's signed order"),
+            Row("grant_id", "Grant"),
+            Row("order_id", "Order record"),
+            Row("credential_id", "Key record"),
+        ),
+    ),
+    "key_link/1": Template(
+        "trade.key_link",
+        "Link this exchange key?",
+        (
+            Row("venue", "Venue"),
+            Row("api_key_id", "API key"),
+            Row("label", "Your name for it", Kind.TEXT),
+            Row("permissions.*", "May"),
+            Row("ip_restricted", "Only from fixed addresses", Kind.FLAG),
+            Row("envelope_sha256", "Sealed secret"),
+            Row("credential_id", "Key record"),
+        ),
+    ),
+    "bot_grant/1": Template(
+        "bot.grant",
+        "Let this bot trade?",
+        (
+            Row("model.name", "Bot", Kind.TEXT),
+            Row("model.version", "Bot version", Kind.TEXT),
+            Row("markets.*", "Market"),
+            *_money("allocation", "Allocation"),
+            *_money("max_order", "Largest order"),
+            *_money("free_limit", "Without asking, up to"),
+            Row("expires_at", "Until"),
+            Row("venue", "Venue"),
+            Row("label", "With your key", Kind.TEXT),
+            Row("requested_by", "Asked by", Kind.TEXT),
+            Row("model.digest", "Bot digest"),
+            Row("model.jkt", "Bot key"),
+            Row("model_jwk.*", "Bot key,"),
+            Row("grant_id", "Grant"),
+            Row("credential_id", "Key record"),
+        ),
+    ),
+    "sign_in/1": Template(
+        "session.sign_in",
+        "Is this you signing in?",
+        (
+            Row("address", "Address"),
+            Row("user_agent", "Browser", Kind.TEXT),
+            Row("at", "Time"),
+            Row("jkt", "Browser key"),
+            Row("session_id", "Session"),
+        ),
+    ),
+}
+
+_EVERYWHERE = (Row("type", "Kind of action"), Row("trader_id", "Account"))
+
+_AMOUNT = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Of an ordinary category in Unicode, and yet nothing to see."""
+
+
+def render(template: str, action: bytes) -> Screen:
+    """Turn the bytes that will be signed into lines of text.
+
+    Raises
+    ------
+    CannotRender
+        Unknown template, an action of another type, a field without a line or a line without its
+        field, a value of another kind, or bytes that are not canonical JSON.
+    """
+    # (1) The bytes must have one reading only.
+    try:
+        value = parse_canonical(action)
+    except BadFormat as error:
+        raise CannotRender(f"the action is {error}") from None
+    # (2) The template is ours, and it must be the one for this type.
+    known = TEMPLATES.get(template)
+    if known is None or not isinstance(value, dict) or value.get("type") != known.action_type:
+        raise CannotRender("this phone has no template for this action")
+    # (3) Every field gets its line, in the template's order.
+    unshown = list(_leaves(value, ""))
+    lines: list[tuple[str, str]] = []
+    for row in (*known.rows, *_EVERYWHERE):
+        found = [leaf for leaf in unshown if _matches(row.field, leaf[0])]
+        if not found and not row.optional:
+            raise CannotRender(f"the action lacks {row.field}")
+        lines.extend((_label(row, path), _show(row, leaf)) for path, leaf in found)
+        unshown = [leaf for leaf in unshown if leaf not in found]
+    if unshown:
+        raise CannotRender(f"this phone does not know the field {neutralise(unshown[0][0])}")
+    # (4) What was shown is what will be signed.
+    return Screen(known.title, tuple(lines), sha256(action))
+
+
+def neutralise(text: str, *, ascii_only: bool = False) -> str:
+    """Spell out, as ⟨U+202E⟩, every character that could hide or reorder its neighbours.
+
+    That is controls, bidirectional and other format characters, unassigned and private ones,
+    spaces other than the plain one, variation selectors, blank letters; with `ascii_only` also
+    every look-alike from another script.
+    """
+    return "".join(c if _is_plain(c, ascii_only=ascii_only) else f"⟨U+{ord(c):04X}⟩" for c in text)
+
+
+def _is_plain(character: str, *, ascii_only: bool) -> bool:
+    if character.isascii():
+        return character.isprintable()
+    category = unicodedata.category(character)
+    if ascii_only or category[0] in "CZ" or character in _BLANK_LETTERS or character in "⟨⟩":
+        return False
+    return "VARIATION SELECTOR" not in unicodedata.name(character, "VARIATION SELECTOR")
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every scalar with its path; an empty list or map counts as a leaf, so that it is shown."""
+    match value:
+        case dict() if value:
+            for name, item in value.items():
+                if not _FIELD_NAME.match(name):
+                    raise CannotRender("a field of the action has an impossible name")
+                yield from _leaves(item, f"{path}.{name}" if path else name)
+        case list() if value:
+            for number, item in enumerate(value, start=1):
+                yield from _leaves(item, f"{path}.{number}")
+        case _:
+            yield path, value
+
+
+def _matches(pattern: str, path: str) -> bool:
+    if path == pattern.removesuffix(".*"):
+        return True
+    wanted, given = pattern.split("."), path.split(".")
+    pairs = zip(wanted, given, strict=False)
+    return len(wanted) == len(given) and all(w in ("*", g) for w, g in pairs)
+
+
+def _label(row: Row, path: str) -> str:
+    key = path.rsplit(".", 1)[-1]
+    return (
+        f"{row.label} {key}" if row.field.endswith(".*") and path != row.field[:-2] else row.label
+    )
+
+
+def _show(row: Row, value: Any) -> str:
+    if value is None or value in ([], {}):
+        return "none"
+    match row.kind, value:
+        case Kind.FLAG, bool():
+            return "yes" if value else "no"
+        case Kind.AMOUNT, str() if _AMOUNT.match(value):
+            return value
+        case Kind.CODE | Kind.TEXT, str():
+            return neutralise(value, ascii_only=row.kind is Kind.CODE)
+        case _:
+            raise CannotRender(f"{row.field} has a value of another kind")

@@ -1,0 +1,100 @@
+"""What a phone signs with its device key: the exact claims, one function per domain.
+
+Every payload names its `domain`, so a signature made for one purpose is worth nothing for
+another, and its time. Ids are UUID texts, hashes base64url.
+"""
+
+import time
+from uuid import UUID
+
+from scripts.clients.codes import PERIOD_SECONDS
+from scripts.clients.encoding import Json, b64url, sha256
+from scripts.clients.enrolment import Enrolment
+from scripts.clients.seal import Envelope, SealingKey
+
+
+def bind_device(scanned: Enrolment, *, jkt: str, name: str) -> Json:
+    """The key becomes a device of the trader that the scanned code names."""
+    return {
+        "domain": "tripcord/bind-device/v1",
+        "trader_id": str(scanned.trader_id),
+        "code_sha256": b64url(sha256(scanned.code.reveal().encode())),
+        "jkt": jkt,
+        "name": name,
+        "iat": _now(),
+    }
+
+
+def bind_factor(
+    device_id: UUID,
+    key: SealingKey,
+    envelope: Envelope,
+    *,
+    algorithm: str,
+    digits: int,
+    label: str,
+) -> Json:
+    """The sealed seed becomes an authenticator of this trader."""
+    return {
+        "domain": "tripcord/bind-factor/v1",
+        "trader_id": str(key.trader_id),
+        "device_id": str(device_id),
+        "sealing_key_id": key.sealing_key_id,
+        "envelope_sha256": envelope.digest(),
+        "algorithm": algorithm,
+        "digits": digits,
+        "period_seconds": PERIOD_SECONDS,
+        "label": label,
+        "iat": _now(),
+    }
+
+
+def link(
+    device_id: UUID,
+    key: SealingKey,
+    envelope: Envelope,
+    *,
+    venue: str,
+    api_key_id: str,
+    label: str,
+) -> Json:
+    """The sealed exchange secret is proposed for linking."""
+    return {
+        "domain": "tripcord/link/v1",
+        "trader_id": str(key.trader_id),
+        "device_id": str(device_id),
+        "venue": venue,
+        "api_key_id": api_key_id,
+        "label": label,
+        "sealing_key_id": key.sealing_key_id,
+        "envelope_sha256": envelope.digest(),
+        "iat": _now(),
+    }
+
+
+def decision(
+    trader_id: UUID,
+    device_id: UUID,
+    *,
+    approval_id: UUID,
+    nonce: str,
+    shown_digest: bytes,
+    verdict: str,
+    method: str,
+) -> Json:
+    """Yes or no to exactly the bytes whose digest this phone computed from what it showed."""
+    return {
+        "domain": "tripcord/decision/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "approval_id": str(approval_id),
+        "nonce": nonce,
+        "digest": b64url(shown_digest),
+        "decision": verdict,
+        "method": method,
+        "iat": _now(),
+    }
+
+
+def _now() -> int:
+    return int(time.time())
