@@ -10,10 +10,12 @@ import uvloop
 
 from app.config import ConfigurationRefused, SignerSettings, load
 from app.core.errors import DomainError
+from app.vault.errors import ModuleRefused, PinRefused
 from app.wiring.logs import configure_logs
 from app.wiring.signer import signer
 
 _LOG = logging.getLogger(__name__)
+_FINAL: dict[type[DomainError], int] = {ModuleRefused: 3, PinRefused: 4}
 
 
 async def _serve(settings: SignerSettings) -> None:
@@ -27,7 +29,11 @@ async def _serve(settings: SignerSettings) -> None:
 
 
 def main() -> int:
-    """Exit code 0 after a stop, 1 when something it needs is missing, 2 for its settings."""
+    """Exit code 0 after a stop, 1 when something it needs is missing, 2 for its settings.
+
+    3 and 4 are final: the HSM's module or keys, or its PIN, were refused. Whoever supervises must
+    not start again, because a real HSM locks itself after a few wrong PINs.
+    """
     try:
         settings = load(SignerSettings, os.environ)
     except ConfigurationRefused as refused:
@@ -39,7 +45,7 @@ def main() -> int:
         uvloop.run(_serve(settings))
     except DomainError as error:
         _LOG.error("signer cannot start: %s", error.code, extra={"rule": error.rule})
-        return 1
+        return _FINAL.get(type(error), 1)
     return 0
 
 

@@ -47,8 +47,10 @@ def _encode(value: Value) -> bytes:  # noqa: PLR0911 - one return per type reads
             return _tagged(b"t", str(unix_micros(value)).encode())
         case Decimal():
             return _tagged(b"d", _digits(value).encode())
-        case _:
+        case list() | tuple():
             return struct.pack(">cI", b"l", len(value)) + b"".join(_encode(v) for v in value)
+        case _:
+            raise TypeError(f"{type(value).__name__} has no exact encoding")
 
 
 def _digits(value: Decimal) -> str:
