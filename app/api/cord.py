@@ -16,11 +16,11 @@ from app.api.services import Services
 from app.core.canonical import sha256
 from app.core.encoding import b64url_decode
 from app.core.origin import Origin
-from app.core.token import TokenKind
+from app.core.token import TokenKind, TokenMalformed
 from app.db.errors import Conflict
 from app.exchanges.venues import VENUES
 from app.revocation import store
-from app.revocation.errors import ReceiptRejected
+from app.revocation.errors import CardRejected, ReceiptRejected
 from app.revocation.models import CleanUpView, Receipt
 from app.tokens import store as tokens
 from app.tokens.errors import CardTaken, TokenRejected
@@ -114,7 +114,11 @@ class CordController(Controller):
         """Revoke the root with a card. No token, no proof: who holds the card may pull."""
         public = sha256(data.card.encode()).hex()[:12]
         origin = services.edge.origin(request, f"card:{public}")
-        receipt = await services.revocations.redeem_card(data.card, origin)
+        try:
+            receipt = await services.revocations.redeem_card(data.card, origin)
+        except (CardRejected, TokenMalformed):
+            await services.edge.log_miss(request, None, rule="card_rejected")
+            raise CardRejected from None
         return receipt_response(receipt)
 
     @get("/revocations/{revocation_id:uuid}")
@@ -128,7 +132,7 @@ class CordController(Controller):
         """What the revoke met and how far clean-up is, for the holder of its receipt."""
         if receipt is None:
             raise ReceiptRejected
-        found = await services.revocations.by_receipt(receipt, revocation_id)
+        found = await by_receipt(services, request, receipt, revocation_id)
         async with services.db.session() as tx:
             items = await store.clean_up_items(tx, found)
             slipped = await store.slipped_orders(tx, found)
@@ -162,6 +166,17 @@ class CordController(Controller):
             ],
             cleanup=[_item(item) for item in items],
         )
+
+
+async def by_receipt(
+    services: Services, request: AnyRequest, receipt: str, revocation_id: UUID | None = None
+) -> Revocation:
+    """The revocation a receipt shows; a receipt that shows none is logged as a miss."""
+    try:
+        return await services.revocations.by_receipt(receipt, revocation_id)
+    except ReceiptRejected:
+        await services.edge.log_miss(request, None, rule="receipt_rejected")
+        raise
 
 
 async def log_receipt_use(

@@ -17,6 +17,7 @@ from app.core.clock import Clock
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind
 from app.db.pool import Database
+from app.platforms.errors import ClientRejected
 from app.platforms.service import PlatformService
 from app.tokens import store as tokens
 from app.tokens.errors import TokenRejected
@@ -107,7 +108,7 @@ class Edge:
             or found.level is Level.REVOKED
             or not found.sealed
         ):
-            await self._log_miss(request, parsed)
+            await self.log_miss(request, parsed.token_id, rule="token_rejected")
             raise TokenRejected
         principal = self._principal(request, parsed, found)
         request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
@@ -117,7 +118,11 @@ class Edge:
         """The principal of a platform's access token (Bearer), or raise ClientRejected."""
         presented = self._presented(request, "bearer")
         parsed = await self._parsed(request, presented, TokenKind.CLIENT)
-        found = await self._platforms.find_access_token(parsed)
+        try:
+            found = await self._platforms.find_access_token(parsed)
+        except ClientRejected:
+            await self.log_miss(request, parsed.token_id, rule="client_rejected")
+            raise
         principal = Principal(
             kind=TokenKind.CLIENT,
             token_id=found.token_id,
@@ -189,19 +194,19 @@ class Edge:
         try:
             return token.parse(presented, *kinds)
         except token.TokenMalformed:
-            await self._log_miss(request, None)
+            await self.log_miss(request, None, rule="token_rejected")
             raise TokenRejected from None
 
-    async def _log_miss(self, request: AnyRequest, parsed: Token | None) -> None:
+    async def log_miss(self, request: AnyRequest, subject_id: UUID | None, *, rule: str) -> None:
         """Misses go to the system's chain: they belong to no trader's tree."""
         await self._read_log.append(
             Entry(
                 trader_id=SYSTEM_TRADER,
                 event=Event.REQUEST_REFUSED,
                 origin=self.origin(request, "anyone"),
-                token_id=None if parsed is None else parsed.token_id,
+                subject_id=subject_id,
                 outcome="refused",
-                rule="token_rejected",
+                rule=rule,
             )
         )
 

@@ -10,7 +10,7 @@ from app.accesslog import checkpoints, store
 from app.accesslog.errors import CheckpointNotFound
 from app.accesslog.models import LOCKED_CHAIN, Event, StoredEntry
 from app.api import shapes
-from app.api.cord import ReceiptHeader, log_receipt_use
+from app.api.cord import ReceiptHeader, by_receipt, log_receipt_use
 from app.api.edge import AnyRequest
 from app.api.services import Services
 from app.core.clock import unix_micros
@@ -79,7 +79,7 @@ async def _reader(
 ) -> tuple[UUID, UUID | None]:
     """Whose log, and the subtree that is shown in full (None: all). The reading is logged."""
     if receipt is not None:
-        found = await services.revocations.by_receipt(receipt)
+        found = await by_receipt(services, request, receipt)
         origin = services.edge.origin(request, f"receipt:{found.revocation_id}")
         await log_receipt_use(services, found, Event.LOG_READ, origin)
         return found.trader_id, found.token_id

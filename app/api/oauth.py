@@ -9,7 +9,7 @@ from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from app.accesslog.models import Event
+from app.accesslog.models import SYSTEM_TRADER, Entry, Event
 from app.api.edge import AnyRequest
 from app.api.services import Services
 from app.core import token
@@ -59,8 +59,20 @@ class OAuthController(Controller):
             or form.get("client_assertion_type") != ASSERTION_TYPE
         ):
             raise ClientRejected
-        platform = await services.platforms.authenticate(form.get("client_assertion", ""))
+        try:
+            platform = await services.platforms.authenticate(form.get("client_assertion", ""))
+        except ClientRejected:
+            await services.edge.log_miss(request, None, rule="client_rejected")
+            raise
         access = await services.platforms.issue_access_token(platform)
+        await services.read_log.append(
+            Entry(
+                trader_id=SYSTEM_TRADER,
+                event=Event.CLIENT_AUTHENTICATED,
+                origin=services.edge.origin(request, f"platform:{platform.platform_id}"),
+                subject_id=access.token_id,
+            )
+        )
         return {
             "access_token": access.reveal(),
             "token_type": "Bearer",
