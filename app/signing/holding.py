@@ -92,8 +92,11 @@ class Holding:
 
     async def order_of(
         self, trader_id: UUID, approval_id: UUID, verified: Callable[[str, Jwk], Order]
-    ) -> tuple[OrderRow, Order]:
-        """The order an approval is about, its stored JWS verified again, without its expiry."""
+    ) -> tuple[OrderRow, Order, bytes]:
+        """The order an approval is about, its stored JWS verified again, without its expiry.
+
+        The third is the model key that verified it, to be compared with the row under the lock.
+        """
         async with self._db.session() as tx:
             approval = await approvals.get(tx, trader_id, approval_id)
             if approval is None or approval.action_type != "trade.order":
@@ -109,7 +112,7 @@ class Holding:
         stored = (order.trader_id, order.grant_id, order.sequence)
         if (claims.trader_id, claims.grant_id, claims.sequence) != stored:
             raise ActionMismatch
-        return order, claims
+        return order, claims, grant.model_jwk
 
     async def approved_terms(
         self, tx: Tx, begun: Begun, claims: Order, approval_id: UUID

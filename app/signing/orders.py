@@ -1,7 +1,5 @@
 """`sign_order`: steps (1) to (8)."""
 
-from collections import OrderedDict
-from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -13,8 +11,8 @@ from app.core.canonical import sha256
 from app.core.clock import Clock, unix_micros
 from app.core.errors import DomainError
 from app.core.ids import new_id
-from app.core.jose import Jwk, SignatureRejected
-from app.core.statements import Order, verify
+from app.core.jose import SignatureRejected
+from app.core.statements import Order
 from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database, Tx
 from app.deciding.errors import ClockDoubt
@@ -22,20 +20,16 @@ from app.exchanges.capture import attach
 from app.exchanges.client_ids import client_order_id
 from app.exchanges.models import SignedRequest
 from app.exchanges.registry import dialect_of
-from app.grants import store as grants
 from app.guardrails.intents import parse_intent
 from app.guardrails.models import OrderTerms, RequireApproval, Verdict
 from app.guardrails.rules import decide
 from app.signing import guard
-from app.signing.errors import CourierAbsent, GrantUnknown, OrderExpired, SequenceReused
+from app.signing.errors import CourierAbsent, GrantUnknown, SequenceReused
 from app.signing.holding import Holding
 from app.signing.rows import Begun, OrderRow, begin, finish, wrapped_key
+from app.signing.statements import CLOCK_TOLERANCE, OrderStatements, verify_again
 from app.vault.unwrap import SigningKeys
 from app.verbs.wire import OrderOutcome, Release, SignOrder
-
-ORDER_LIFE = timedelta(seconds=30)
-CLOCK_TOLERANCE = timedelta(seconds=2)
-_MAX_KEYS = 10_000
 
 
 class Courier(Protocol):
@@ -62,7 +56,7 @@ class OrderSigning:
         self._holding = holding
         self._courier = courier
         self._clock = clock
-        self._model_keys: OrderedDict[tuple[UUID, UUID], bytes] = OrderedDict()
+        self._statements = OrderStatements(db, clock)
 
     async def sign_order(self, request: SignOrder) -> OrderOutcome:
         """Release, hold or refuse one order; a held one goes on when its approval is named.
@@ -84,9 +78,7 @@ class OrderSigning:
 
     async def _new(self, request: SignOrder, jws: str) -> OrderOutcome:
         # (1) The model signed exactly this, for this grant, within 30 seconds.
-        key = await self._model_key(request)
-        claims = self._verified(jws, key, request)
-        self._check_window(claims)
+        claims, key = await self._statements.verify(request, jws)
         terms, digest = parse_intent(claims.intent), sha256(jws.encode())
         release: Release | None = None
         refusal: DomainError | None = None
@@ -111,13 +103,13 @@ class OrderSigning:
         return outcome
 
     async def _held(self, request: SignOrder, approval_id: UUID) -> OrderOutcome:
-        order, claims = await self._holding.order_of(
-            request.trader_id, approval_id, self._verified_again
+        order, claims, key = await self._holding.order_of(
+            request.trader_id, approval_id, verify_again
         )
         release: Release | None = None
         refusal: DomainError | None = None
         async with self._db.signing(request.trader_id) as tx:
-            begun = await self._begin(tx, claims, order.market or "", None)
+            begun = await self._begin(tx, claims, order.market or "", key)
             if begun.prior is None or begun.prior.state != "held":
                 return _outcome(begun.prior or order)
             # (4) The approval: its evidence verified again, and used up.
@@ -219,48 +211,16 @@ class OrderSigning:
         )
         error.logged = True
 
-    async def _begin(self, tx: Tx, claims: Order, market: str, key: bytes | None) -> Begun:
+    async def _begin(self, tx: Tx, claims: Order, market: str, key: bytes) -> Begun:
         begun = await begin(tx, claims.trader_id, claims.grant_id, claims.sequence, market)
         if begun is None:
             raise GrantUnknown
         if abs(begun.now - self._clock.now()) > CLOCK_TOLERANCE:
             raise ClockDoubt
-        if key is not None and begun.grant.model_jwk != key:
-            self._model_keys.pop((claims.trader_id, claims.grant_id), None)
+        if begun.grant.model_jwk != key:
+            self._statements.forget(claims.trader_id, claims.grant_id)
             raise SignatureRejected
         return begun
-
-    async def _model_key(self, request: SignOrder) -> bytes:
-        """The public key to verify with before the lock; compared with the MACed row after it."""
-        if request.grant_id is None:
-            raise GrantUnknown
-        known = self._model_keys.get((request.trader_id, request.grant_id))
-        if known is not None:
-            return known
-        async with self._db.session() as tx:
-            grant = await grants.get(tx, request.trader_id, request.grant_id)
-        if grant is None:
-            raise GrantUnknown
-        self._model_keys[request.trader_id, request.grant_id] = grant.model_jwk
-        if len(self._model_keys) > _MAX_KEYS:
-            self._model_keys.popitem(last=False)
-        return grant.model_jwk
-
-    def _verified(self, jws: str, key: bytes, request: SignOrder) -> Order:
-        claims = self._verified_again(jws, msgspec.json.decode(key))
-        if (claims.trader_id, claims.grant_id) != (request.trader_id, request.grant_id):
-            raise SignatureRejected
-        return claims
-
-    def _verified_again(self, jws: str, key: Jwk) -> Order:
-        return verify(jws, Order, expected_key=key)
-
-    def _check_window(self, claims: Order) -> None:
-        now = self._clock.now().timestamp()
-        life = claims.exp - claims.iat
-        ahead = claims.iat - now > CLOCK_TOLERANCE.total_seconds()
-        if not 0 < life <= ORDER_LIFE.total_seconds() or ahead or now >= claims.exp:
-            raise OrderExpired
 
     def _answer_again(self, prior: OrderRow, digest: bytes) -> OrderOutcome:
         """The same order again gets its first outcome; another one under its number is refused."""
