@@ -16,12 +16,13 @@ from app.api.edge import AnyRequest, Principal
 from app.api.services import Services
 from app.approvals import store
 from app.approvals.actions import TEMPLATES
-from app.approvals.errors import ApprovalNotFound
+from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
 from app.approvals.models import Approval, ApprovalState
 from app.core.encoding import b64url
 from app.core.token import TokenKind
 from app.guardrails.rungs import Rung, Verb, check_rung
 from app.verbs import wire
+from app.verbs.errors import RefusedByPeer
 
 LONGEST_WAIT_SECONDS = 25
 _POLL = timedelta(milliseconds=250)
@@ -77,22 +78,46 @@ class ApprovalController(Controller):
         data: JSONBody[shapes.DecideApproval],
         services: NamedDependency[Services],
     ) -> shapes.Decided:
-        """Relay the device's decision; what was approved is then carried out at once."""
+        """Relay the device's decision; what was approved is then carried out at once.
+
+        Sent again after a lost reply, it carries out what is approved and was not yet: the signer
+        verifies the stored decision itself, so nothing is believed here.
+        """
         principal = await services.edge.token(request, TokenKind.DEVICE)
-        decided: wire.Decided = await services.ask_signer(
-            request,
-            wire.Decide(
-                trader_id=principal.trader,
-                approval_id=approval_id,
-                statement=data.statement,
-                code=data.code,
-                origin=principal.origin,
-            ),
-        )
+        try:
+            decided: wire.Decided = await services.ask_signer(
+                request,
+                wire.Decide(
+                    trader_id=principal.trader,
+                    approval_id=approval_id,
+                    statement=data.statement,
+                    code=data.code,
+                    origin=principal.origin,
+                ),
+            )
+        except RefusedByPeer as refused:
+            decided = await _decided_before(services, principal, approval_id, refused)
         outcome = None
         if decided.state == ApprovalState.APPROVED:
             outcome = await _carry_out(services, request, principal, decided)
         return shapes.Decided(approval_id=approval_id, state=decided.state, outcome=outcome)
+
+
+async def _decided_before(
+    services: Services, principal: Principal, approval_id: UUID, refused: RefusedByPeer
+) -> wire.Decided:
+    """An approval that was approved and waits to be carried out; else the refusal again."""
+    if refused.code == ApprovalNotPending.code:
+        async with services.db.session() as tx:
+            approval = await store.get(tx, principal.trader, approval_id)
+        if approval is not None and approval.state is ApprovalState.APPROVED:
+            return wire.Decided(
+                approval_id=approval_id,
+                action_type=approval.action_type,
+                subject_id=approval.subject_id,
+                state=approval.state,
+            )
+    raise refused
 
 
 async def _wait_for(

@@ -19,8 +19,10 @@ CHECKPOINT_TYP = "tripcord-checkpoint+jws"
 
 Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Text128 = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
-"""Base64url of 32 bytes."""
+Digest = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
+]  # fmt: skip
+"""Base64url of 32 bytes; the last character carries four bits, so only these can stand there."""
 
 
 class BindDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
