@@ -1,0 +1,67 @@
+"""messages:send of FCM HTTP v1."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from mock_push.fcm.addressing import address_of, check_address
+from mock_push.fcm.discovery import published
+from mock_push.fcm.limits import check_message, collapse_key, ttl_seconds
+from mock_push.fcm.shape import Json, read_request
+from mock_push.phones.inbox import Incoming
+from mock_push.phones.registrations import well_formed
+from mock_push.world import World
+
+VALIDATED_ONLY = "fake_message_id"  # the name of a message that was only validated
+
+
+class SendReply(msgspec.Struct, frozen=True):
+    name: str
+
+
+@post("/v1/projects/{project:str}/messages:send", status_code=200)
+async def send(
+    request: Request[Any, Any, Any], project: FromPath[str], world: NamedDependency[World]
+) -> SendReply:
+    """Accept one message, as FCM does: a 200 says accepted, not delivered."""
+    # (1) the caller may send for this project
+    world.tokens.authorize_send(
+        request.headers.get("authorization"),
+        project=project,
+        scopes=published().scopes,
+        now=world.clock.now(),
+    )
+    # (2) the request fits the schema, (3) the message keeps FCM's rules
+    body = read_request(await request.body(), published())
+    message: Any = body.get("message", {})
+    check_message(message)
+    # (4) the address leads to a phone of this project; checked for a rehearsal too
+    address = address_of(message)
+    if address is not None:
+        field, registration = address
+        registered = world.phones.find(registration)
+        sound = well_formed(registration, field)
+        check_address(field, registered, well_formed=sound, project=project)
+    # (5) hand it over, unless it was a rehearsal
+    return SendReply(_deliver(world, project, message, rehearsal=bool(body.get("validateOnly"))))
+
+
+def _deliver(world: World, project: str, message: Json, *, rehearsal: bool) -> str:
+    if rehearsal:
+        return f"projects/{project}/messages/{VALIDATED_ONLY}"
+    address = address_of(message)
+    if address is None:  # a topic or a condition: no virtual phone subscribes
+        return f"projects/{project}/messages/{world.draw.topic_message_id()}"
+    now = world.clock.now()
+    incoming = Incoming(
+        message_id=f"projects/{project}/messages/{world.draw.message_id(now)}",
+        received_at=now,
+        ttl_seconds=ttl_seconds(message),
+        collapse_key=collapse_key(message),
+        message=message,
+    )
+    world.phones.inbox(address[1]).put(incoming)
+    return incoming.message_id
