@@ -17,9 +17,10 @@ CREATE TABLE token (
     PRIMARY KEY (trader_id, token_id),
     FOREIGN KEY (trader_id, parent_id) REFERENCES token,
     CONSTRAINT only_the_root_has_no_parent CHECK ((kind = 'trader') = (parent_id IS NULL)),
-    CONSTRAINT path_ends_in_itself CHECK (path[cardinality(path)] = token_id),
+    -- NOT DISTINCT, because a CHECK passes on NULL and there is no element 0.
+    CONSTRAINT path_ends_in_itself CHECK (path[cardinality(path)] IS NOT DISTINCT FROM token_id),
     CONSTRAINT path_goes_through_the_parent
-        CHECK (parent_id IS NULL OR path[cardinality(path) - 1] = parent_id),
+        CHECK (path[cardinality(path) - 1] IS NOT DISTINCT FROM parent_id),
     CONSTRAINT depth_is_bounded CHECK (cardinality(path) BETWEEN 1 AND 10),
     CONSTRAINT a_bearer_form_is_sender_constrained CHECK ((secret_hash IS NULL) = (jkt IS NULL))
 );

@@ -53,6 +53,11 @@ CREATE TABLE exchange_credential (
     CONSTRAINT active_means_read_back_and_approved CHECK
         (state <> 'active' OR (attested_at IS NOT NULL AND approval_id IS NOT NULL))
 );
+CREATE INDEX exchange_credential_unread ON exchange_credential (linked_at)
+    WHERE state IN ('pending', 'verifying');
+CREATE INDEX exchange_credential_active ON exchange_credential (trader_id, credential_id)
+    WHERE state = 'active';
+
 CREATE FUNCTION refuse_unlinking() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.version <> OLD.version + 1 OR NOT (
@@ -150,6 +155,9 @@ CREATE TABLE bot_order (
 );
 CREATE INDEX bot_order_open ON bot_order (trader_id, credential_id)
     WHERE state IN ('released', 'accepted', 'partially_filled', 'unknown');
+
+CREATE INDEX bot_order_in_doubt ON bot_order (released_at) WHERE state IN ('released', 'unknown');
+CREATE INDEX bot_order_held ON bot_order (trader_id, order_id) WHERE state = 'held';
 
 CREATE FUNCTION refuse_order_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -57,14 +57,26 @@ CREATE FUNCTION shared_venue_level(p_venue text) RETURNS smallint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS
 $$ SELECT level FROM venue WHERE venue_id = p_venue FOR SHARE $$;
 
+-- What the signer hands over: its own type, so that a new column of the table breaks no signer.
+CREATE TYPE signed_order AS (
+    trader_id uuid, order_id uuid, grant_id uuid, credential_id uuid, sequence bigint, jws text,
+    jws_digest bytea, venue_id text, market text, side text, order_type text, quantity numeric,
+    price numeric, time_in_force text, notional numeric, quote text, client_order_id text,
+    approval_id uuid, state text, rule text, request_digest bytea, created_at timestamptz,
+    released_at timestamptz
+);
+
 -- The other half: reserve on every node of the path, store the order, log it. One commit.
 CREATE FUNCTION finish_signing(
-    p_order bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text,
+    p_order signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text,
     p_address text, p_user_agent text, p_reserve boolean
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    INSERT INTO bot_order SELECT p_order.*
+    INSERT INTO bot_order (trader_id, order_id, grant_id, credential_id, sequence, jws, jws_digest,
+        venue_id, market, side, order_type, quantity, price, time_in_force, notional, quote,
+        client_order_id, approval_id, state, rule, request_digest, created_at, released_at)
+    SELECT p_order.*
     ON CONFLICT (trader_id, order_id) DO UPDATE
        SET state = excluded.state, rule = excluded.rule, request_digest = excluded.request_digest,
            released_at = excluded.released_at, notional = excluded.notional,
@@ -90,3 +102,4 @@ END $$;
 
 -- migrate:down
 DROP FUNCTION finish_signing, begin_signing, shared_venue_level;
+DROP TYPE signed_order;

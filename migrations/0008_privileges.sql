@@ -13,8 +13,15 @@ GRANT SELECT ON platform, trader, access_log, access_log_head, checkpoint, check
     fence, enrolment_code, revocation_card, revocation, cleanup_item, device, push_registration,
     totp_factor, approval, decision, session, venue, exchange_credential, bot_grant, bot_order,
     venue_balance, venue_open_order, client_token, spent_proof TO tripcord_api;
-GRANT INSERT ON trader, enrolment_code, revocation_card, approval, session, client_token
-    TO tripcord_api;
+GRANT INSERT ON revocation_card, client_token TO tripcord_api;
+-- What begins, begins at its beginning: no root, no redeemed code, nothing decided or proven.
+GRANT INSERT (trader_id, platform_id) ON trader TO tripcord_api;
+GRANT INSERT (trader_id, code_id, code_hash, expires_at) ON enrolment_code TO tripcord_api;
+GRANT INSERT (trader_id, approval_id, requester, action_type, action, digest, nonce,
+    required_strength, subject_id, created_at, expires_at) ON approval
+    TO tripcord_api, tripcord_signer;
+GRANT INSERT (trader_id, session_id, jkt, address, user_agent, approval_id, created_at, expires_at)
+    ON session TO tripcord_api;
 GRANT UPDATE (state) ON session TO tripcord_api;
 GRANT UPDATE (registration, kind, updated_at, disabled_at) ON push_registration TO tripcord_api;
 GRANT DELETE ON spent_proof, client_token TO tripcord_api;
@@ -32,9 +39,9 @@ GRANT SELECT ON trader, access_log_head, checkpoint, checkpoint_leaf, token, fen
     approval, decision, session, venue, market_snapshot, market_price, exchange_credential,
     wrapped_secret, bot_grant, node_usage, bot_order, cleanup_item, venue_balance,
     venue_open_order TO tripcord_signer;
-GRANT INSERT ON device, push_registration, totp_factor, wrapped_seed, totp_state, approval,
-    decision, exchange_credential, wrapped_secret, bot_grant, node_usage, bot_order, cleanup_item,
-    checkpoint, checkpoint_leaf TO tripcord_signer;
+GRANT INSERT ON device, push_registration, totp_factor, wrapped_seed, totp_state, decision,
+    exchange_credential, wrapped_secret, bot_grant, node_usage, bot_order, cleanup_item, checkpoint,
+    checkpoint_leaf TO tripcord_signer;
 GRANT UPDATE (frozen_empty) ON trader TO tripcord_signer;
 GRANT UPDATE (redeemed_by_jkt) ON enrolment_code TO tripcord_signer;
 GRANT UPDATE (last_used_step, consecutive_failures, locked_until) ON totp_state TO tripcord_signer;

@@ -1,3 +1,31 @@
+CREATE TYPE public.signed_order AS (
+	trader_id uuid,
+	order_id uuid,
+	grant_id uuid,
+	credential_id uuid,
+	sequence bigint,
+	jws text,
+	jws_digest bytea,
+	venue_id text,
+	market text,
+	side text,
+	order_type text,
+	quantity numeric,
+	price numeric,
+	time_in_force text,
+	notional numeric,
+	quote text,
+	client_order_id text,
+	approval_id uuid,
+	state text,
+	rule text,
+	request_digest bytea,
+	created_at timestamp with time zone,
+	released_at timestamp with time zone
+);
+
+ALTER TYPE public.signed_order OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -237,11 +265,14 @@ $$;
 
 ALTER FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) RETURNS bigint
+CREATE FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    INSERT INTO bot_order SELECT p_order.*
+    INSERT INTO bot_order (trader_id, order_id, grant_id, credential_id, sequence, jws, jws_digest,
+        venue_id, market, side, order_type, quantity, price, time_in_force, notional, quote,
+        client_order_id, approval_id, state, rule, request_digest, created_at, released_at)
+    SELECT p_order.*
     ON CONFLICT (trader_id, order_id) DO UPDATE
        SET state = excluded.state, rule = excluded.rule, request_digest = excluded.request_digest,
            released_at = excluded.released_at, notional = excluded.notional,
@@ -265,7 +296,7 @@ BEGIN
         p_user_agent, NULL);
 END $$;
 
-ALTER FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) OWNER TO tripcord_owner;
+ALTER FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) RETURNS smallint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -375,8 +406,8 @@ CREATE TABLE public.token (
     CONSTRAINT a_bearer_form_is_sender_constrained CHECK (((secret_hash IS NULL) = (jkt IS NULL))),
     CONSTRAINT depth_is_bounded CHECK (((cardinality(path) >= 1) AND (cardinality(path) <= 10))),
     CONSTRAINT only_the_root_has_no_parent CHECK (((kind = 'trader'::text) = (parent_id IS NULL))),
-    CONSTRAINT path_ends_in_itself CHECK ((path[cardinality(path)] = token_id)),
-    CONSTRAINT path_goes_through_the_parent CHECK (((parent_id IS NULL) OR (path[(cardinality(path) - 1)] = parent_id))),
+    CONSTRAINT path_ends_in_itself CHECK ((NOT (path[cardinality(path)] IS DISTINCT FROM token_id))),
+    CONSTRAINT path_goes_through_the_parent CHECK ((NOT (path[(cardinality(path) - 1)] IS DISTINCT FROM parent_id))),
     CONSTRAINT token_kind_check CHECK ((kind = ANY (ARRAY['trader'::text, 'device'::text, 'session'::text, 'platform'::text, 'credential'::text, 'grant'::text]))),
     CONSTRAINT token_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
     CONSTRAINT token_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
@@ -1075,11 +1106,19 @@ CREATE INDEX access_log_head_changed ON public.access_log_head USING btree (trad
 
 CREATE INDEX approval_pending ON public.approval USING btree (trader_id, created_at) WHERE (state = 'pending'::text);
 
+CREATE INDEX bot_order_held ON public.bot_order USING btree (trader_id, order_id) WHERE (state = 'held'::text);
+
+CREATE INDEX bot_order_in_doubt ON public.bot_order USING btree (released_at) WHERE (state = ANY (ARRAY['released'::text, 'unknown'::text]));
+
 CREATE INDEX bot_order_open ON public.bot_order USING btree (trader_id, credential_id) WHERE (state = ANY (ARRAY['released'::text, 'accepted'::text, 'partially_filled'::text, 'unknown'::text]));
 
 CREATE UNIQUE INDEX checkpoint_leaf_order ON public.checkpoint_leaf USING btree (shard, number, leaf_index);
 
 CREATE INDEX cleanup_item_due ON public.cleanup_item USING btree (due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX exchange_credential_active ON public.exchange_credential USING btree (trader_id, credential_id) WHERE (state = 'active'::text);
+
+CREATE INDEX exchange_credential_unread ON public.exchange_credential USING btree (linked_at) WHERE (state = ANY (ARRAY['pending'::text, 'verifying'::text]));
 
 CREATE INDEX outbox_due ON public.outbox USING btree (priority, due_at) WHERE (state = 'pending'::text);
 
@@ -1319,8 +1358,8 @@ GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tr
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_operator;
 
-REVOKE ALL ON FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.finish_signing(p_order public.bot_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) TO tripcord_signer;
+REVOKE ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) TO tripcord_signer;
@@ -1395,10 +1434,43 @@ GRANT SELECT ON TABLE public.access_log_head TO tripcord_signer;
 
 GRANT UPDATE(checkpointed_position) ON TABLE public.access_log_head TO tripcord_signer;
 
-GRANT SELECT,INSERT ON TABLE public.approval TO tripcord_api;
-GRANT SELECT,INSERT ON TABLE public.approval TO tripcord_signer;
+GRANT SELECT ON TABLE public.approval TO tripcord_api;
+GRANT SELECT ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(trader_id) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(trader_id) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(approval_id) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(approval_id) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(requester) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(requester) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(action_type) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(action_type) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(action) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(action) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(digest) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(digest) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(nonce) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(nonce) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(required_strength) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(required_strength) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(subject_id) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(subject_id) ON TABLE public.approval TO tripcord_signer;
 
 GRANT UPDATE(state) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(created_at) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(created_at) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(expires_at) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(expires_at) ON TABLE public.approval TO tripcord_signer;
 
 GRANT UPDATE(decided_at) ON TABLE public.approval TO tripcord_signer;
 
@@ -1430,8 +1502,16 @@ GRANT SELECT,INSERT ON TABLE public.decision TO tripcord_signer;
 GRANT SELECT ON TABLE public.device TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.device TO tripcord_signer;
 
-GRANT SELECT,INSERT ON TABLE public.enrolment_code TO tripcord_api;
+GRANT SELECT ON TABLE public.enrolment_code TO tripcord_api;
 GRANT SELECT ON TABLE public.enrolment_code TO tripcord_signer;
+
+GRANT INSERT(trader_id) ON TABLE public.enrolment_code TO tripcord_api;
+
+GRANT INSERT(code_id) ON TABLE public.enrolment_code TO tripcord_api;
+
+GRANT INSERT(code_hash) ON TABLE public.enrolment_code TO tripcord_api;
+
+GRANT INSERT(expires_at) ON TABLE public.enrolment_code TO tripcord_api;
 
 GRANT UPDATE(redeemed_by_jkt) ON TABLE public.enrolment_code TO tripcord_signer;
 
@@ -1490,8 +1570,20 @@ GRANT UPDATE(cleanup_state) ON TABLE public.revocation TO tripcord_courier;
 GRANT SELECT,INSERT ON TABLE public.revocation_card TO tripcord_api;
 GRANT SELECT ON TABLE public.revocation_card TO tripcord_cord;
 
-GRANT SELECT,INSERT ON TABLE public.session TO tripcord_api;
+GRANT SELECT ON TABLE public.session TO tripcord_api;
 GRANT SELECT ON TABLE public.session TO tripcord_signer;
+
+GRANT INSERT(trader_id) ON TABLE public.session TO tripcord_api;
+
+GRANT INSERT(session_id) ON TABLE public.session TO tripcord_api;
+
+GRANT INSERT(jkt) ON TABLE public.session TO tripcord_api;
+
+GRANT INSERT(address) ON TABLE public.session TO tripcord_api;
+
+GRANT INSERT(user_agent) ON TABLE public.session TO tripcord_api;
+
+GRANT INSERT(approval_id) ON TABLE public.session TO tripcord_api;
 
 GRANT UPDATE(code_verified_at) ON TABLE public.session TO tripcord_signer;
 
@@ -1500,6 +1592,10 @@ GRANT UPDATE(code_factor_id) ON TABLE public.session TO tripcord_signer;
 GRANT UPDATE(code_mac) ON TABLE public.session TO tripcord_signer;
 
 GRANT UPDATE(state) ON TABLE public.session TO tripcord_api;
+
+GRANT INSERT(created_at) ON TABLE public.session TO tripcord_api;
+
+GRANT INSERT(expires_at) ON TABLE public.session TO tripcord_api;
 
 GRANT SELECT,DELETE ON TABLE public.spent_proof TO tripcord_api;
 
@@ -1514,11 +1610,15 @@ GRANT UPDATE(consecutive_failures) ON TABLE public.totp_state TO tripcord_signer
 
 GRANT UPDATE(locked_until) ON TABLE public.totp_state TO tripcord_signer;
 
-GRANT SELECT,INSERT ON TABLE public.trader TO tripcord_api;
+GRANT SELECT ON TABLE public.trader TO tripcord_api;
 GRANT SELECT ON TABLE public.trader TO tripcord_cord;
 GRANT SELECT ON TABLE public.trader TO tripcord_signer;
 GRANT SELECT ON TABLE public.trader TO tripcord_courier;
 GRANT SELECT ON TABLE public.trader TO tripcord_operator;
+
+GRANT INSERT(trader_id) ON TABLE public.trader TO tripcord_api;
+
+GRANT INSERT(platform_id) ON TABLE public.trader TO tripcord_api;
 
 GRANT UPDATE(frozen_empty) ON TABLE public.trader TO tripcord_signer;
 

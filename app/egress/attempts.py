@@ -10,12 +10,12 @@ from app.db.pool import Database
 from app.egress import rules
 from app.egress.errors import AnswerLost, NotSent
 from app.egress.reads import Desks
+from app.egress.signer import Signer
 from app.egress.transport import Answer
 from app.exchanges.answers import answers_of
 from app.exchanges.models import OrderOutcome
 from app.orders import cleanup_store
 from app.orders.models import AT_VENUE, FINAL, CleanUpItem, ItemKind, ItemState, Order
-from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import CleanUp, CleanUpReply, Release
 
@@ -30,7 +30,7 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class Attempts:
-    def __init__(self, db: Database, signer: VerbClient, desks: Desks, clock: Clock) -> None:
+    def __init__(self, db: Database, signer: Signer, desks: Desks, clock: Clock) -> None:
         self._db = db
         self._signer = signer
         self._desks = desks
@@ -50,7 +50,7 @@ class Attempts:
         refusal: str | None = None
         release: Release | None = None
         try:
-            reply: CleanUpReply = await self._signer.call(
+            reply: CleanUpReply = await self._signer.ask(
                 CleanUp(
                     trader_id=item.trader_id,
                     revocation_id=item.revocation_id,

@@ -9,11 +9,11 @@ from app.egress import revocation_store, rules
 from app.egress.attempts import Attempts, Tried
 from app.egress.outcomes import apply, log_cleanup
 from app.egress.revocation_store import Revocation
+from app.egress.signer import Signer
 from app.egress.work import Patience, Work
 from app.egress.writes import LockedWrites
 from app.orders import cleanup_store, store
 from app.orders.models import FINAL, CleanUpItem, ItemState, Order
-from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import CleanUp
 
@@ -25,7 +25,7 @@ class CleanUps:
     def __init__(
         self,
         db: Database,
-        signer: VerbClient,
+        signer: Signer,
         attempts: Attempts,
         writes: LockedWrites,
         work: Work,
@@ -63,7 +63,7 @@ class CleanUps:
     async def _begin(self, revocation: Revocation) -> None:
         """Have the signer write the items. Past the deadline a refusal ends the clean-up."""
         try:
-            await self._signer.call(
+            await self._signer.ask(
                 CleanUp(trader_id=revocation.trader_id, revocation_id=revocation.revocation_id)
             )
         except RefusedByPeer as refused:

@@ -32,7 +32,7 @@ class Links:
         answer = await self._reads.ask(one.key, "permissions")
         if answer is None or not rules.says_something_of_the_key(answer):
             return
-        await self._reads.signer.call(
+        await self._reads.signer.ask(
             VenueRead(
                 trader_id=one.key.trader_id,
                 credential_id=one.key.credential_id,

@@ -8,8 +8,8 @@ import msgspec
 from app.egress.errors import ReleaseRefused
 from app.egress.pace import Pace
 from app.egress.routes import Route
+from app.egress.signer import Signer
 from app.egress.transport import Answer, Transport
-from app.verbs.client import VerbClient
 from app.verbs.wire import ReadKind, ReadReply, Release, VenueRead
 
 
@@ -45,7 +45,7 @@ Desks = Mapping[str, VenueDesk]
 
 
 class SignedReads:
-    def __init__(self, signer: VerbClient, desks: Desks) -> None:
+    def __init__(self, signer: Signer, desks: Desks) -> None:
         self.signer = signer
         self._desks = desks
 
@@ -65,7 +65,7 @@ class SignedReads:
         desk = self._desks.get(key.venue_id)
         if desk is None or not desk.pace.take(what):
             return None
-        reply: ReadReply = await self.signer.call(
+        reply: ReadReply = await self.signer.ask(
             VenueRead(
                 trader_id=key.trader_id,
                 credential_id=key.credential_id,

@@ -38,7 +38,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         ReleaseRefused
             `path_and_query` is no path, or would lead to another host (as "@host/" would).
         """
-        if not path_and_query.startswith("/") or not _PRINTABLE.issuperset(path_and_query):
+        if not _PRINTABLE.issuperset(path_and_query):
             raise ReleaseRefused(rule="path")
         url = URL(self.base + path_and_query, encoded=True)
         if url.origin() != URL(self.base) or url.raw_path_qs != path_and_query:

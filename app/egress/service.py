@@ -17,6 +17,7 @@ from app.egress.pace import Pace
 from app.egress.reads import SignedReads, VenueDesk
 from app.egress.reconcile import Reconciler
 from app.egress.routes import Route
+from app.egress.signer import Signer
 from app.egress.transport import Transport
 from app.egress.work import Work
 from app.egress.writes import LockedWrites
@@ -35,7 +36,7 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
     accounts: float = 0.25
     account_age: float = 5.0
     markets: float = 1.0
-    cleaning_up: float = 0.25
+    cleaning_up: float = 0.1
 
 
 class Courier:
@@ -50,11 +51,11 @@ class Courier:
         rhythm: Rhythm | None = None,
     ) -> None:
         self._rhythm = rhythm or Rhythm()
-        self._signer = signer
+        self._signer = Signer(signer)
         self._desks = {name: VenueDesk(Transport(route), Pace()) for name, route in routes.items()}
         self.work = Work()
         desks, work, hints = self._desks, self.work, Hints()
-        reads, writes = SignedReads(signer, desks), LockedWrites(db)
+        reads, writes = SignedReads(self._signer, desks), LockedWrites(db)
         outcomes = Outcomes(writes, hints.note)
         self.inbox = Inbox(desks, outcomes, work)
         self.links = Links(db, reads, work)
@@ -77,8 +78,8 @@ class Courier:
             every_seconds=self._rhythm.account_age,
         )
         self.markets = Markets(db, desks, work, clock)
-        attempts = Attempts(db, signer, desks, clock)
-        self.clean_ups = CleanUps(db, signer, attempts, writes, work, clock)
+        attempts = Attempts(db, self._signer, desks, clock)
+        self.clean_ups = CleanUps(db, self._signer, attempts, writes, work, clock)
 
     def start(self) -> None:
         rhythm, repeat = self._rhythm, self.work.repeat

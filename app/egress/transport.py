@@ -1,6 +1,5 @@
 """HTTP to one venue: kept-open connections, checked addresses, deadlines, nothing twice."""
 
-import asyncio
 import logging
 import socket
 import ssl
@@ -79,13 +78,9 @@ class Transport:
         """
         url = self.route.url(path_and_query)
         try:
-            # A deadline of our own: none of aiohttp's covers a body that trickles in.
-            async with (
-                asyncio.timeout(self.route.answer_seconds),
-                self._session.request(
-                    method, url, headers=list(headers), data=body or None, allow_redirects=False
-                ) as response,
-            ):
+            async with self._session.request(
+                method, url, headers=list(headers), data=body or None, allow_redirects=False
+            ) as response:
                 return Answer(
                     response.status,
                     await _read(response),

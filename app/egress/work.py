@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from app.core.errors import DomainError
 from app.db.errors import Conflict
@@ -15,6 +16,16 @@ _ASK_GAPS = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _LOG = logging.getLogger(__name__)
 
 Step = Callable[[], Awaitable[None]]
+
+
+class Turns:
+    """A lock per key, for as long as somebody holds it or waits."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, key: Hashable) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
 
 
 class Patience:

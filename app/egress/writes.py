@@ -5,11 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from app.core.errors import Unavailable
 from app.db.errors import TraderBusy
 from app.db.pool import Database, Tx
+from app.egress.work import Turns
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class LockedWrites:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     async def run(self, trader_id: UUID, body: Callable[[Tx], Awaitable[T]]) -> T:
         """Run `body` in a transaction that holds the trader's lock.
@@ -39,11 +39,10 @@ class LockedWrites:
         DatabaseUnavailable, TraderBusy
             For half a minute, so nothing was written.
         """
-        turn = self._turns.setdefault(trader_id, asyncio.Lock())
         clock = asyncio.get_running_loop().time
         give_up_at, pause = clock() + PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
         # Our own outcomes wait here and not for the row: they leave its four places to others.
-        async with turn:
+        async with self._turns.of(trader_id):
             while True:
                 try:
                     async with self._db.locked(trader_id) as tx:

@@ -1,6 +1,7 @@
 """SQL of orders. What moves an order needs the trader lock; the caller holds it."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -62,6 +63,43 @@ _AT_VENUE = f"""
        AND outcome_at < clock_timestamp() - make_interval(secs => $4)
      ORDER BY order_id
 """
+
+
+_REFUSE_HELD = """
+    UPDATE bot_order SET state = 'refused', rule = $3
+     WHERE trader_id = $1 AND order_id = $2 AND state = 'held'
+"""
+
+# Not per trader on purpose: one sweep serves all; each is then ended under its trader's lock.
+_OVERDUE = """
+    SELECT o.trader_id, o.order_id FROM bot_order o
+      JOIN approval a ON a.trader_id = o.trader_id AND a.approval_id = o.approval_id
+     WHERE o.state = 'held' AND a.expires_at <= $1
+     LIMIT $2
+"""
+
+_EXPIRE_HELD = """
+    UPDATE bot_order SET state = 'expired', rule = 'approval_expired'
+     WHERE trader_id = $1 AND order_id = $2 AND state = 'held'
+    RETURNING grant_id
+"""
+
+
+async def refuse_held(tx: Tx, trader_id: UUID, order_id: UUID, rule: str) -> None:
+    """End an order that a person said no to."""
+    await tx.execute(_REFUSE_HELD, trader_id, order_id, rule)
+
+
+async def overdue(tx: Tx, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """(trader, order) of held orders whose approval nobody gave in time."""
+    rows = await tx.fetch(_OVERDUE, now, limit)
+    return [(row["trader_id"], row["order_id"]) for row in rows]
+
+
+async def expire_held(tx: Tx, trader_id: UUID, order_id: UUID) -> UUID | None:
+    """End one such order; its grant, or None if it went on meanwhile."""
+    grant_id: UUID | None = await tx.fetchval(_EXPIRE_HELD, trader_id, order_id)
+    return grant_id
 
 
 async def get(tx: Tx, trader_id: UUID, order_id: UUID) -> Order | None:

@@ -23,7 +23,8 @@ _CORD_CONNECTIONS = 2
 """Held for revokes alone, on a role of their own (DESIGN section 1)."""
 
 _SWEEP_SECONDS = 60.0
-_SWEEP = """
+_SWEEP_CLIENT_TOKENS = "DELETE FROM client_token WHERE expires_at < now()"
+_SWEEP_PROOFS = """
     DELETE FROM spent_proof WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM spent_proof WHERE expires_at < now() - interval '1 minute' LIMIT 5000))
 """
@@ -58,6 +59,7 @@ async def api(settings: ApiSettings) -> AsyncIterator[Services]:
                 read_log,
                 platforms,
                 clock,
+                cord_db=cord,
                 public_origin=origin,
                 trusted_hops=settings.trusted_hops,
             ),
@@ -81,12 +83,13 @@ async def api(settings: ApiSettings) -> AsyncIterator[Services]:
 
 
 async def _sweep(db: Database) -> None:
-    """Forget proofs that could not be accepted any more anyway."""
+    """Forget proofs and client tokens that could not be accepted any more anyway."""
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         with suppress(DomainError):
             async with db.transaction() as tx:
-                await tx.execute(_SWEEP)
+                await tx.execute(_SWEEP_PROOFS)
+                await tx.execute(_SWEEP_CLIENT_TOKENS)
 
 
 def _text(secret: Secret | None) -> str | None:

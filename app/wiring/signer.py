@@ -15,7 +15,11 @@ from app.core.errors import DomainError
 from app.core.statements import CHECKPOINT_TYP
 from app.db.errors import Conflict
 from app.db.pool import Database
+from app.deciding.execution import Executions
+from app.deciding.witness import Witness
+from app.signing.holding import Holding
 from app.vault.client import HsmWorkers
+from app.vault.evidence import Evidence
 from app.vault.identity import Identity
 from app.vault.models import DEADLINE_SECONDS, VaultConfig
 from app.verbs.client import VerbClient
@@ -26,6 +30,7 @@ from app.wiring.signer_verbs import api_handlers, courier_handlers
 _LOG = logging.getLogger(__name__)
 _CONNECTIONS: Final = 16
 _RECONNECT_SECONDS: Final = 0.2
+_EXPIRY_SECONDS: Final = 2.0
 
 
 class CourierLink:
@@ -108,6 +113,7 @@ async def signer(settings: SignerSettings) -> AsyncIterator[Parts]:
         tasks = [
             asyncio.create_task(parts.courier.keep_connected()),
             asyncio.create_task(_checkpoints(parts)),
+            asyncio.create_task(_expiries(parts)),
         ]
         yield parts
     finally:
@@ -167,6 +173,16 @@ async def _checkpoints(parts: Parts) -> None:
         except (DomainError, Conflict) as error:
             # The heads stay "changed" and come in the next one; the checkpoint's age shows it.
             _LOG.warning("no checkpoint this time", extra={"reason": str(error)})
+
+
+async def _expiries(parts: Parts) -> None:
+    """An order that nobody approved in time says so, without a reader having to compute it."""
+    evidence = Evidence(parts.workers)
+    holding = Holding(parts.db, Executions(Witness(evidence), evidence))
+    while True:
+        await asyncio.sleep(_EXPIRY_SECONDS)
+        with suppress(DomainError, Conflict):
+            await holding.expire_overdue(parts.clock.now())
 
 
 def _vault_config(settings: SignerSettings) -> VaultConfig:

@@ -26,6 +26,7 @@ from app.signing.cleanup import CleanUps
 from app.signing.holding import Holding
 from app.signing.orders import OrderSigning
 from app.signing.reads import VenueReads
+from app.tokens import store as tokens
 from app.vault.bootstrap import Bootstrap
 from app.vault.evidence import Evidence
 from app.vault.unwrap import SigningKeys
@@ -79,7 +80,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         OpenSealingKey: _logged(db, Event.SEALING_KEY_OPENED, factors.open_sealing_key),
         ImportSecret: _logged(db, Event.CREDENTIAL_IMPORTED, importing.import_secret),
         Decide: _logged(db, Event.APPROVAL_DECIDED, deciding.decide),
-        SealChange: _logged(db, Event.APPROVAL_DECIDED, changes.seal),
+        SealChange: _logged(db, Event.CHANGE_SEALED, changes.seal),
         SignOrder: _logged(db, Event.ORDER_REFUSED, orders.sign_order),
     }
 
@@ -135,6 +136,7 @@ def _logged(
         except DomainError as error:
             if not error.logged:
                 await _log_refusal(db, event, request, error)
+                error.logged = True
             raise
 
     return handle
@@ -144,13 +146,17 @@ async def _log_refusal(db: Database, event: Event, request: Any, error: DomainEr
     # Anyone may try an enrolment code: that is told to the system, not into a trader's chain.
     trader_id: UUID = SYSTEM_TRADER if event is Event.DEVICE_BOUND else request.trader_id
     origin: Origin = request.origin
+    token_id: UUID | None = origin.device_id or getattr(request, "grant_id", None)
     async with db.locked(trader_id) as tx:
+        node = None if token_id is None else await tokens.get(tx, trader_id, token_id)
         await append_locked(
             tx,
             Entry(
                 trader_id=trader_id,
                 event=event,
                 origin=origin,
+                token_id=token_id,
+                path=None if node is None else node.path,
                 subject_id=getattr(request, "approval_id", None),
                 outcome="refused",
                 rule=f"{error.code}:{error.rule}" if error.rule else error.code,
