@@ -40,6 +40,7 @@ class Event(StrEnum):
     GRANT_SEALED = "grant.sealed"
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_DECIDED = "approval.decided"
+    CHANGE_SEALED = "change.sealed"
     APPROVALS_READ = "approvals.read"
     ORDER_RELEASED = "order.released"
     ORDER_HELD = "order.held"

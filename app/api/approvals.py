@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.accesslog.models import Event
 from app.api import shapes
@@ -20,14 +20,13 @@ from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
 from app.approvals.models import Approval, ApprovalState
 from app.core.encoding import b64url
 from app.core.token import TokenKind
-from app.guardrails.rungs import Rung, Verb, check_rung
+from app.guardrails.rungs import Verb
 from app.verbs import wire
 from app.verbs.errors import RefusedByPeer
 
 LONGEST_WAIT_SECONDS = 25
 _POLL = timedelta(milliseconds=250)
 _PAGE = 50
-_RUNGS = tuple(Rung)
 
 WaitSeconds = Annotated[int, QueryParameter(ge=0, le=LONGEST_WAIT_SECONDS)]
 
@@ -42,11 +41,10 @@ class ApprovalController(Controller):
         request: AnyRequest,
         services: NamedDependency[Services],
         wait: WaitSeconds = 0,
-        cursor: UUID | None = None,
+        cursor: FromQuery[UUID | None] = None,
     ) -> shapes.Page:
         """Pending approvals, oldest first; with `wait`, as soon as there is one."""
         principal = await services.edge.token(request, TokenKind.DEVICE)
-        _check_may_read(principal)
         found = await _wait_for(services, principal.trader, cursor or UUID(int=0), wait)
         await services.edge.log(principal, Event.APPROVALS_READ)
         return shapes.Page(
@@ -62,7 +60,6 @@ class ApprovalController(Controller):
         services: NamedDependency[Services],
     ) -> shapes.ApprovalView:
         principal = await services.edge.token(request, TokenKind.DEVICE)
-        _check_may_read(principal)
         async with services.db.session() as tx:
             approval = await store.get(tx, principal.trader, approval_id)
         if approval is None:
@@ -83,7 +80,7 @@ class ApprovalController(Controller):
         Sent again after a lost reply, it carries out what is approved and was not yet: the signer
         verifies the stored decision itself, so nothing is believed here.
         """
-        principal = await services.edge.token(request, TokenKind.DEVICE)
+        principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.DENY)
         try:
             decided: wire.Decided = await services.ask_signer(
                 request,
@@ -157,10 +154,6 @@ async def _carry_out(
             return None
     outcome: dict[str, Any] = msgspec.to_builtins(await services.ask_signer(request, verb))
     return outcome
-
-
-def _check_may_read(principal: Principal) -> None:
-    check_rung(_RUNGS[principal.level], Verb.READ, node_id=principal.token_id)
 
 
 def _view(approval: Approval) -> shapes.ApprovalView:

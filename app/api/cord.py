@@ -19,6 +19,7 @@ from app.core.origin import Origin
 from app.core.token import TokenKind, TokenMalformed
 from app.db.errors import Conflict
 from app.exchanges.venues import VENUES
+from app.guardrails.rungs import Verb
 from app.revocation import store
 from app.revocation.errors import CardRejected, ReceiptRejected
 from app.revocation.models import CleanUpView, Receipt
@@ -57,7 +58,7 @@ class CordController(Controller):
         services: NamedDependency[Services],
     ) -> Response[shapes.ReceiptView]:
         """Revoke the root: every device, session, key and bot of this trader, at once."""
-        principal = await services.edge.token(request, TokenKind.DEVICE)
+        principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.TIGHTEN)
         if principal.root_id is None:
             raise TokenRejected
         receipt = await services.revocations.revoke(
@@ -173,7 +174,8 @@ async def by_receipt(
 ) -> Revocation:
     """The revocation a receipt shows; a receipt that shows none is logged as a miss."""
     try:
-        return await services.revocations.by_receipt(receipt, revocation_id)
+        async with services.db.session() as tx:
+            return await services.revocations.by_receipt(tx, receipt, revocation_id)
     except ReceiptRejected:
         await services.edge.log_miss(request, None, rule="receipt_rejected")
         raise

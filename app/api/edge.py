@@ -17,6 +17,7 @@ from app.core.clock import Clock
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind
 from app.db.pool import Database
+from app.guardrails.rungs import Rung, Verb, check_rung
 from app.platforms.errors import ClientRejected
 from app.platforms.service import PlatformService
 from app.tokens import store as tokens
@@ -25,6 +26,7 @@ from app.tokens.models import Admission, Level
 
 AnyRequest = Request[Any, Any, Any]
 _MAX_USER_AGENT = 256
+_RUNGS = tuple(Rung)
 
 PRINCIPAL = "tripcord.principal"
 """Where the scope holds who asked, for the log of refusals."""
@@ -64,6 +66,7 @@ class Edge:
         platforms: PlatformService,
         clock: Clock,
         *,
+        cord_db: Database,
         public_origin: str,
         trusted_hops: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
     ) -> None:
@@ -71,11 +74,18 @@ class Edge:
         self._read_log = read_log
         self._platforms = platforms
         self._clock = clock
+        self._cord_db = cord_db
         self._public_origin = public_origin
         self._trusted_hops = tuple(trusted_hops)
 
-    async def token(self, request: AnyRequest, *kinds: TokenKind) -> Principal:
+    async def token(
+        self, request: AnyRequest, *kinds: TokenKind, verb: Verb = Verb.READ
+    ) -> Principal:
         """The principal of a DPoP-bound token of one of `kinds`.
+
+        `verb` is the least that the token's rung must allow; what more it takes, the rooms check.
+        To tighten, the look-up goes over the connections held for revokes, so that it works when
+        every other one is taken.
 
         Raises
         ------
@@ -86,9 +96,13 @@ class Edge:
         """
         presented = self._presented(request, "dpop")
         parsed = await self._parsed(request, presented, *kinds)
-        proof = self._proof(request, presented)
+        try:
+            proof = self._proof(request, presented)
+        except ProofRejected:
+            await self.log_miss(request, parsed.token_id, rule="proof_rejected")
+            raise
         now = self._clock.now()
-        async with self._db.session() as tx:
+        async with (self._cord_db if verb is Verb.TIGHTEN else self._db).session() as tx:
             found = await tokens.admit(
                 tx,
                 trader_id=parsed.trader_id,
@@ -99,6 +113,7 @@ class Edge:
                 proof_expires_at=proof.expires_at,
             )
         if not found.proof_is_fresh:
+            await self.log_miss(request, parsed.token_id, rule="proof_replayed")
             raise ProofRejected
         if (
             found.kind != parsed.kind.value
@@ -112,6 +127,7 @@ class Edge:
             raise TokenRejected
         principal = self._principal(request, parsed, found)
         request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
+        check_rung(_RUNGS[principal.level], verb, node_id=principal.token_id)
         return principal
 
     async def client(self, request: AnyRequest) -> Principal:
@@ -160,7 +176,8 @@ class Edge:
         if request.client is None:
             return None
         address = request.client.host
-        forwarded = request.headers.get("x-forwarded-for", "") if self._trusted_hops else ""
+        lines = request.headers.getall("x-forwarded-for", []) if self._trusted_hops else []
+        forwarded = ",".join(lines)  # several lines are one list, in order (RFC 9110 section 5.3)
         hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         while hops and self._is_trusted(address):
             address = hops.pop()

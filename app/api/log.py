@@ -5,6 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
+from litestar.params import FromQuery
 
 from app.accesslog import checkpoints, store
 from app.accesslog.errors import CheckpointNotFound
@@ -30,7 +31,7 @@ class AccessLogController(Controller):
         self,
         request: AnyRequest,
         services: NamedDependency[Services],
-        cursor: str | None = None,
+        cursor: FromQuery[str | None] = None,
         receipt: ReceiptHeader = None,
     ) -> shapes.Page:
         """The trader's `locked` chain in order, 200 entries a page.
@@ -82,7 +83,9 @@ async def _reader(
         found = await by_receipt(services, request, receipt)
         origin = services.edge.origin(request, f"receipt:{found.revocation_id}")
         await log_receipt_use(services, found, Event.LOG_READ, origin)
-        return found.trader_id, found.token_id
+        # The root's receipt shows everything, what came before the first node included.
+        is_root = len(found.path) == 1
+        return found.trader_id, None if is_root else found.token_id
     principal = await services.edge.token(request, TokenKind.DEVICE)
     await services.edge.log(principal, Event.LOG_READ)
     return principal.trader, None
@@ -103,9 +106,7 @@ def _view(entry: StoredEntry, subtree: UUID | None) -> dict[str, Any]:
         "content_hash": b64url(entry.content_hash),
         "entry_hash": b64url(entry.entry_hash),
     }
-    # Entries before the first node exists have no path; the trader's root sees them too.
-    whole_tree = entry.path is not None and subtree == entry.path[0]
-    if subtree is not None and not whole_tree and subtree not in (entry.path or [subtree]):
+    if subtree is not None and subtree not in (entry.path or []):
         return hashes
     return hashes | {
         "trader_id": entry.trader_id,

@@ -21,6 +21,7 @@ from app.platforms.errors import ClientRejected
 from app.platforms.models import ACCESS_TOKEN_LIFE
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+FORM_TYPE = "application/x-www-form-urlencoded"
 _ONE_VALUE = 1
 _RUNGS = tuple(Rung)
 
@@ -36,7 +37,9 @@ _LOOK_UP = """
 
 
 async def form_of(request: AnyRequest) -> Mapping[str, str]:
-    """Fields of a form, each once and short (RFC 6749 section 3.1: no parameter twice)."""
+    """Fields of a form, each once (RFC 6749 section 3.1), in the encoding of its appendix B."""
+    if request.content_type[0].lower() != FORM_TYPE:
+        raise Malformed
     data = await request.form()
     if any(len(data.getall(name)) != _ONE_VALUE for name in data):
         raise Malformed

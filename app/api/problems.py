@@ -55,7 +55,6 @@ STATUS: dict[str, int] = {
     "grant_refused": 409,
     "card_taken": 409,
     "clean_up_refused": 409,
-    "totp_missing": 409,
     # no
     "totp_rejected": 403,
     "factor_too_weak": 403,
@@ -80,6 +79,7 @@ STATUS: dict[str, int] = {
     "venue_verb_unsupported": 422,
     "venue_request_refused": 422,
     "venue_request_mismatch": 422,
+    "release_refused": 422,
     # too much
     "trader_busy": 429,
     "totp_locked": 429,
@@ -92,6 +92,7 @@ STATUS: dict[str, int] = {
     "hsm_pin_refused": 503,
     "hsm_module_refused": 503,
     "courier_absent": 503,
+    "courier_busy": 503,
     "clock_doubt": 503,
     "market_unknown": 503,
     "venue_answer_unknown": 503,

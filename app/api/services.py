@@ -14,7 +14,7 @@ from app.requesting.grants import GrantRequests
 from app.requesting.sign_ins import SignIns
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
-from app.verbs.errors import PeerUnavailable, RefusedByPeer
+from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import SignerStatus, Status, Verb
 
 
@@ -31,13 +31,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     public_origin: str
 
     async def ask_signer(self, request: AnyRequest, verb: Verb) -> Any:
-        """Relay a verb; the signer has logged its own refusal when one comes back."""
+        """Relay a verb; a refusal that the signer has logged is not logged again here."""
         try:
             return await self.signer.call(verb)
-        except PeerUnavailable:
-            raise
-        except RefusedByPeer:
-            request.scope[SIGNER_LOGGED] = True  # type: ignore[literal-required]
+        except RefusedByPeer as refused:
+            request.scope[SIGNER_LOGGED] = refused.logged  # type: ignore[literal-required]
             raise
 
     async def signer_status(self) -> SignerStatus:

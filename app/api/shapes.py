@@ -15,6 +15,9 @@ TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
 """Not a digit pattern: a malformed code is a failed attempt, and charged."""
 
+Moment = Annotated[str, msgspec.Meta(pattern=r"^[0-9TZ:.+-]{20,40}\Z")]
+"""RFC 3339. A text, because the framework would read a number as a time, too."""
+
 AmountText = Annotated[str, msgspec.Meta(pattern=r"^[0-9.]{1,40}\Z")]
 Market = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._/-]{1,32}\Z")]
 Jwk = dict[str, Any]
@@ -160,7 +163,7 @@ class NewGrant(In, frozen=True):
     allocation: Money
     free_limit: Money
     max_order: Money
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
 
 class GrantRequested(Out, frozen=True):

@@ -7,11 +7,16 @@ from litestar import Request
 
 from app.core.errors import Malformed
 
+_JSON = "application/json"
+
 
 class StrictRequest(Request[Any, Any, Any]):
     """A request whose JSON has one meaning: UTF-8, no duplicate keys, no floats, no NaN."""
 
     async def json(self) -> Any:
+        kind, options = self.content_type
+        if kind.lower() != _JSON or options.get("charset", "utf-8").lower() != "utf-8":
+            raise Malformed
         return parse(await self.body())
 
 
@@ -19,17 +24,38 @@ def parse(raw: bytes) -> Any:
     """Decode a JSON body, or raise Malformed.
 
     Floats are refused because money travels as strings; duplicate keys because two readers would
-    see two different requests.
+    see two different requests; texts that PostgreSQL or UTF-8 cannot hold (NUL, half a surrogate
+    pair, which only escapes can spell) because they would fail far from here.
     """
     try:
-        return json.loads(
-            raw.decode("utf-8"),
+        text = raw.decode("utf-8")
+        value = json.loads(
+            text,
             object_pairs_hook=_once,
             parse_float=_refuse,
             parse_constant=_refuse,
         )
+        if "\\u" in text:
+            _check_texts(value)
     except (ValueError, RecursionError):
         raise Malformed from None
+    return value
+
+
+def _check_texts(value: Any) -> None:
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                if "\0" in text:
+                    raise ValueError("NUL")
+                text.encode()
+            case dict() as members:
+                waiting += [*members, *members.values()]
+            case list() as items:
+                waiting += items
+            case _:
+                pass
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """/v1/tokens: the tree, new children, and the end of a branch."""
 
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Response
 
 from app.accesslog.models import Event
@@ -14,14 +17,16 @@ from app.api.edge import AnyRequest
 from app.api.services import Services
 from app.api.traders import trader_of
 from app.approvals.actions import Amount
+from app.core.errors import Malformed
 from app.core.token import TokenKind
-from app.guardrails.rungs import Rung
+from app.guardrails.rungs import Rung, Verb
 from app.requesting.grants import GrantRequest
 from app.tokens import store
 
 PAGE = 100
 _FIRST = UUID(int=0)
 _RUNGS = tuple(Rung)
+_AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class TokenController(Controller):
@@ -50,7 +55,7 @@ class TokenController(Controller):
                 allocation=_amount(data.allocation),
                 free_limit=_amount(data.free_limit),
                 max_order=_amount(data.max_order),
-                expires_at=data.expires_at,
+                expires_at=_moment(data.expires_at),
             ),
             requested_by=client.origin.actor,
             origin=client.origin,
@@ -66,7 +71,7 @@ class TokenController(Controller):
         self,
         request: AnyRequest,
         services: NamedDependency[Services],
-        cursor: UUID | None = None,
+        cursor: FromQuery[UUID | None] = None,
     ) -> shapes.Page:
         """The trader's tree, a hundred nodes a page, each with its effective rung."""
         principal = await services.edge.token(request, TokenKind.DEVICE, TokenKind.SESSION)
@@ -97,7 +102,7 @@ class TokenController(Controller):
         services: NamedDependency[Services],
     ) -> Response[shapes.ReceiptView]:
         """Revoke a node and everything beneath it. One factor: the device's own key."""
-        principal = await services.edge.token(request, TokenKind.DEVICE)
+        principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.TIGHTEN)
         receipt = await services.revocations.revoke(
             principal.trader, token_id, reason="revoked by the trader", origin=principal.origin
         )
@@ -106,3 +111,10 @@ class TokenController(Controller):
 
 def _amount(money: shapes.Money) -> Amount:
     return Amount(amount=money.amount, quote=money.quote)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else msgspec.convert(text, _AwareTime)
+    except msgspec.ValidationError:
+        raise Malformed from None

@@ -65,4 +65,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     mac: bytes
 
     def evidence(self) -> bytes:
-        return row_evidence("decision", self)
+        return row_evidence("decision/1", self)

@@ -20,7 +20,11 @@ _DOMAIN = b"tripcord/evidence/v1\0"
 
 
 def encode_row(kind: str, values: Sequence[Value]) -> bytes:
-    """Evidence message of one row: `kind` names the table and the meaning of the columns."""
+    """Evidence message of one row.
+
+    `kind` names the table and the version of its columns ("device/1"): a column more is another
+    version, so that rows sealed before it stay believed.
+    """
     return _DOMAIN + _encode(kind) + _encode(list(values))
 
 

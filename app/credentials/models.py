@@ -39,7 +39,7 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     mac: bytes
 
     def evidence(self) -> bytes:
-        return row_evidence("exchange_credential", self)
+        return row_evidence("exchange_credential/1", self)
 
 
 class WrappedSecret(msgspec.Struct, frozen=True, kw_only=True):

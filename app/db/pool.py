@@ -166,10 +166,11 @@ class _translated:  # noqa: N801 - reads as a statement: `async with _translated
                 raise Conflict(error.constraint_name or error.sqlstate or "") from error
             case asyncpg.PostgresError() if (error.sqlstate or "").startswith("TC"):
                 raise Conflict(error.sqlstate or "") from error
-            case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError():
-                raise DatabaseUnavailable from error
             case (
-                asyncpg.CannotConnectNowError()
+                asyncpg.PostgresConnectionError()
+                | asyncpg.InterfaceError()
+                | asyncpg.InternalClientError()  # the connection was lost between two messages
+                | asyncpg.CannotConnectNowError()
                 | asyncpg.TooManyConnectionsError()
                 | asyncpg.AdminShutdownError()
                 | asyncpg.CrashShutdownError()

@@ -22,6 +22,7 @@ from app.devices.models import Device
 from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb
 from app.guardrails.strength import Strength
+from app.orders import store as orders
 from app.otp.models import TotpProof
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decide, Decided
@@ -153,6 +154,8 @@ class DecidingService:
             version=1,
             mac=b"",
         )
+        if not saying_yes and approval.action_type == "trade.order":
+            await orders.refuse_held(tx, approval.trader_id, approval.subject_id, state)
         (mac,) = await self._evidence.seal([decision.evidence()])
         await store.insert_decision(tx, msgspec.structs.replace(decision, mac=mac))
         await append_locked(

@@ -22,7 +22,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     mac: bytes
 
     def evidence(self) -> bytes:
-        return row_evidence("device", self)
+        return row_evidence("device/1", self)
 
     def key(self) -> Jwk:
         jwk: Jwk = msgspec.json.decode(self.public_jwk)

@@ -26,7 +26,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     mac: bytes
 
     def evidence(self) -> bytes:
-        return row_evidence("bot_grant", self)
+        return row_evidence("bot_grant/1", self)
 
     def key(self) -> Jwk:
         jwk: Jwk = msgspec.json.decode(self.model_jwk)

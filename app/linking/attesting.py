@@ -32,8 +32,13 @@ from app.vault.evidence import Evidence
 from app.verbs.wire import SealChange, SealedChange, VenueAnswer
 
 _COURIER = Origin(actor="courier")
-_KEY_NOT_TAKEN = frozenset({400, 401, 403})
-"""Statuses with which a venue says that it does not take the key at all."""
+_KEY_NOT_TAKEN = frozenset({-2014, -2015, -1022})
+"""Binance's words for "no such key", "not this key, address or right" and "not this signature".
+Other refusals (a clock, a limit) say nothing about the key."""
+
+
+class _VenueError(msgspec.Struct, frozen=True):
+    code: int
 
 
 class Attesting:
@@ -240,6 +245,13 @@ class Attesting:
 
 
 def _rights(venue_id: str, answer: VenueAnswer) -> VenuePermissions:
-    if answer.status in _KEY_NOT_TAKEN:
+    if answer.status in {400, 401} and _code(answer.body) in _KEY_NOT_TAKEN:
         raise PermissionsRefused(rule="key_not_taken")
     return dialect_of(venue_id).parse_permissions(answer.status, answer.body)
+
+
+def _code(body: bytes) -> int | None:
+    try:
+        return msgspec.json.decode(body, type=_VenueError).code
+    except msgspec.DecodeError:
+        return None

@@ -15,10 +15,3 @@ class TotpLocked(DomainError):
 
     code = "totp_locked"
     sentence = "No code can be tried right now; wait, or approve with another method."
-
-
-class TotpMissing(DomainError):
-    """The trader has no authenticator app bound."""
-
-    code = "totp_missing"
-    sentence = "No authenticator app is bound to this account."

@@ -27,7 +27,7 @@ class TotpFactor(msgspec.Struct, frozen=True, kw_only=True):
     mac: bytes
 
     def evidence(self) -> bytes:
-        return row_evidence("totp_factor", self)
+        return row_evidence("totp_factor/1", self)
 
 
 class WrappedSeed(msgspec.Struct, frozen=True, kw_only=True):

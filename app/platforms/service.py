@@ -25,6 +25,9 @@ from app.platforms.models import (
 
 _SKEW = timedelta(seconds=30)
 _MAX_JTI_CHARS = 128
+_TYPES = ("JWT", "client-authentication+jwt")
+"""What an assertion may call itself (RFC 8725 section 3.11); the second is of RFC 7523's revision.
+Nothing else that a platform's key may sign is taken for one."""
 
 
 class PlatformService:
@@ -53,11 +56,13 @@ class PlatformService:
             platform = await store.get(tx, platform_id)
         if platform is None or platform.disabled_at is not None:
             raise ClientRejected
+        if header.get("typ") not in _TYPES:
+            raise ClientRejected
         try:
             verify_jws(
                 assertion,
                 expected_key=_key_of(platform, header),
-                expected_typ=header.get("typ", "JWT"),
+                expected_typ=header["typ"],
                 allowed_header=frozenset({"alg", "typ", "kid"}),
             )
         except DomainError:
@@ -104,19 +109,18 @@ class PlatformService:
     def _check_claims(self, claims: Assertion) -> datetime:
         now = self._clock.now()
         audiences = {claims.aud} if isinstance(claims.aud, str) else set(claims.aud)
-        expires_at = datetime.fromtimestamp(claims.exp, tz=UTC)
-        too_long = expires_at > now + LONGEST_ASSERTION_LIFE + _SKEW
+        # Numbers before they become times: most integers are no date.
+        longest = (now + LONGEST_ASSERTION_LIFE + _SKEW).timestamp()
         early = max(claims.iat or 0, claims.nbf or 0) > (now + _SKEW).timestamp()
         if (
             claims.iss != claims.sub
             or not audiences & self._audiences
-            or expires_at <= now
-            or too_long
+            or not now.timestamp() < claims.exp <= longest
             or early
             or not 0 < len(claims.jti) <= _MAX_JTI_CHARS
         ):
             raise ClientRejected
-        return expires_at
+        return datetime.fromtimestamp(claims.exp, tz=UTC)
 
 
 def _key_of(platform: Platform, header: dict[str, Any]) -> Jwk:
@@ -124,6 +128,6 @@ def _key_of(platform: Platform, header: dict[str, Any]) -> Jwk:
     keys = platform.jwks.get("keys", [])
     for jwk in keys:
         reduced = public_jwk(jwk, "ES256", "EdDSA", "RS256")
-        if header.get("kid") in {jwk.get("kid"), jwk_thumbprint(reduced)} or len(keys) == 1:
+        if header.get("kid") in (jwk.get("kid"), jwk_thumbprint(reduced)) or len(keys) == 1:
             return reduced
     raise ClientRejected

@@ -15,6 +15,7 @@ from app.approvals.models import LONGEST_LIFE, Approval, ApprovalState
 from app.core import token
 from app.core.canonical import sha256
 from app.core.clock import Clock
+from app.core.errors import Malformed
 from app.core.ids import new_id
 from app.core.jose import jwk_thumbprint, public_jwk
 from app.core.origin import Origin
@@ -70,7 +71,7 @@ class GrantRequests:
         ------
         CredentialNotFound, CredentialNotActive
             Nothing to grant on.
-        KeyRejected, AmountRefused, WiderThanParent
+        KeyRejected, AmountRefused, WiderThanParent, Malformed
             The request contradicts itself; the rule names the field.
         ParentNotActive
             The credential is contained.
@@ -80,6 +81,8 @@ class GrantRequests:
         allocation, free_limit, max_order = _amounts(asked)
         async with self._db.locked(asked.trader_id) as tx:
             now = self._clock.now()
+            if asked.expires_at is not None and asked.expires_at <= now:
+                raise Malformed(rule="expires_at")
             credential = await credentials.get(tx, asked.trader_id, asked.parent_id)
             if credential is None:
                 raise CredentialNotFound

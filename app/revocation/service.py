@@ -7,7 +7,7 @@ from app.core import token
 from app.core.clock import Clock
 from app.core.ids import new_id
 from app.core.origin import Origin
-from app.db.pool import Database
+from app.db.pool import Database, Tx
 from app.revocation import store
 from app.revocation.errors import CardRejected, ReceiptRejected
 from app.revocation.models import Receipt
@@ -82,16 +82,18 @@ class RevocationService:
             found.trader_id, found.root_id, reason="revocation card", origin=origin
         )
 
-    async def by_receipt(self, text: str, revocation_id: UUID | None = None) -> Revocation:
-        """The revocation a receipt's capability shows, or raise ReceiptRejected."""
+    async def by_receipt(self, tx: Tx, text: str, revocation_id: UUID | None = None) -> Revocation:
+        """The revocation a receipt's capability shows, or raise ReceiptRejected.
+
+        Reading waits for an ordinary connection: the held ones are for pulling alone.
+        """
         try:
             capability = token.parse(text, token.TokenKind.RECEIPT)
         except token.TokenMalformed:
             raise ReceiptRejected from None
-        async with self._db.session() as tx:
-            found = await store.find_by_receipt(
-                tx, capability.trader_id, capability.token_id, capability.secret_hash()
-            )
+        found = await store.find_by_receipt(
+            tx, capability.trader_id, capability.token_id, capability.secret_hash()
+        )
         if (
             found is None
             or found.receipt_expires_at <= self._clock.now()

@@ -1,4 +1,4 @@
-"""The surface Binance does not have: keys, prices and faults, for tests and demos.
+"""The surface Binance does not have: keys, prices, limits and faults, for tests and demos.
 
 Loopback only, and only for a `Host` that is loopback too and a JSON body, so that a page in a
 browser on this machine cannot reach it by DNS rebinding or a form.
@@ -37,6 +37,14 @@ class KeyChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class PriceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: Decimal
+
+
+class LimitsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The venue's budgets from now on; 0 switches one off, and what is not named stays."""
+
+    weight_per_minute: int | msgspec.UnsetType = msgspec.UNSET
+    orders_per_10_seconds: int | msgspec.UnsetType = msgspec.UNSET
+    orders_per_day: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class NoSuchAdminRoute(Exception):
@@ -89,6 +97,15 @@ def _set_price(venue: Venue, symbol: str, body: bytes) -> Any:
     return {"symbol": symbol, "price": text(price)}
 
 
+def _set_limits(venue: Venue, _: str, body: bytes) -> Any:
+    asked = msgspec.structs.asdict(msgspec.json.decode(body, type=LimitsRequest))
+    wanted = {name: limit for name, limit in asked.items() if limit is not msgspec.UNSET}
+    if any(limit < 0 for limit in wanted.values()):
+        raise AdminRequestRefused("a limit is 0 (none) or more")
+    venue.meter.limits = msgspec.structs.replace(venue.meter.limits, **wanted)
+    return msgspec.structs.asdict(venue.meter.limits)
+
+
 def _arm_fault(venue: Venue, name: str, body: bytes) -> Any:
     fault = msgspec.json.decode(body, type=Fault)
     if fault.count < 1 or fault.ms < 0:
@@ -129,6 +146,7 @@ _ACTIONS: dict[tuple[str, str], Callable[[Venue, str, bytes], Any]] = {
     ("DELETE", "keys/*"): _delete_key,
     ("GET", "accounts/*"): _account,
     ("POST", "markets/*/price"): _set_price,
+    ("POST", "limits"): _set_limits,
     ("POST", "faults"): _arm_fault,
     ("GET", "faults"): _list_faults,
     ("DELETE", "faults"): _clear_faults,

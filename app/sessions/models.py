@@ -30,6 +30,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def code_evidence(self, factor_id: UUID, verified_at: datetime) -> bytes:
         """Evidence message for "this attempt's code was verified with that factor"."""
         return encode_row(
-            "session_code",
+            "session_code/1",
             [self.trader_id, self.session_id, self.approval_id, self.jkt, factor_id, verified_at],
         )

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.core.canonical import sha256
 from app.core.clock import Clock, unix_micros
 from app.core.origin import Origin
 from app.db.pool import Database, Row, Tx
@@ -17,7 +16,7 @@ from app.exchanges.registry import dialect_of
 from app.exchanges.venues import venue
 from app.signing.errors import CleanUpRefused
 from app.signing.reads import load, release_of, sign_for
-from app.signing.rows import snapshot_of
+from app.signing.rows import request_digest, snapshot_of
 from app.vault.unwrap import SigningKeys
 from app.verbs.wire import CleanUp, CleanUpReply
 
@@ -80,10 +79,13 @@ class CleanUps:
         """
         async with self._db.locked(request.trader_id) as tx:
             job = await tx.fetchrow(_REVOCATION, request.trader_id, request.revocation_id)
-            if job is None or self._clock.now() >= job["cleanup_deadline_at"]:
+            if job is None:
                 raise CleanUpRefused
+            # Listing signs nothing: what was left to do is told even when it is too late to do it.
             if request.item_no is None:
                 return CleanUpReply(items=await self._expand(tx, request, job))
+            if self._clock.now() >= job["cleanup_deadline_at"]:
+                raise CleanUpRefused
             return await self._item(tx, request, request.item_no)
 
     async def _expand(self, tx: Tx, request: CleanUp, job: Row) -> int:
@@ -135,7 +137,7 @@ class CleanUps:
                 token_id=credential.credential_id,
                 path=credential.path,
                 subject_id=item["order_id"],
-                request_digest=sha256(signed.path_and_query.encode()),
+                request_digest=request_digest(signed),
             ),
         )
         release = release_of(credential, signed, purpose="cancel", subject_id=item["order_id"])

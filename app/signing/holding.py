@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from app.accesslog.models import Event
+from app.accesslog.log import append_locked
+from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
 from app.approvals.actions import Amount, TradeOrder, action_bytes
 from app.approvals.errors import ActionMismatch, ApprovalNotFound
@@ -22,6 +24,7 @@ from app.deciding.execution import Executions
 from app.grants import store as grants
 from app.guardrails.intents import order_from_view, order_view, parse_intent
 from app.guardrails.models import OrderTerms, RequireApproval
+from app.orders import store as orders
 from app.outbox import store as outbox
 from app.outbox.models import Topic
 from app.signing import guard
@@ -31,6 +34,10 @@ from app.signing.rows import Begun, OrderRow, finish
 _HELD = """
     SELECT * FROM bot_order WHERE trader_id = $1 AND order_id = $2
 """
+
+
+MAX_OVERDUE = 100
+"""Held orders ended in one sweep; the rest comes in the next."""
 
 
 class Holding:
@@ -89,6 +96,29 @@ class Holding:
             tx, approval.trader_id, Topic.APPROVAL, approval.approval_id, approval.expires_at
         )
         return held
+
+    async def expire_overdue(self, now: datetime) -> None:
+        """End held orders that nobody approved in time, each under its trader's lock, logged."""
+        async with self._db.session() as tx:
+            overdue = await orders.overdue(tx, now, MAX_OVERDUE)
+        for trader_id, order_id in overdue:
+            async with self._db.locked(trader_id) as tx:
+                grant_id = await orders.expire_held(tx, trader_id, order_id)
+                if grant_id is None:
+                    continue
+                await append_locked(
+                    tx,
+                    Entry(
+                        trader_id=trader_id,
+                        event=Event.ORDER_REFUSED,
+                        origin=Origin(actor="signer"),
+                        token_id=grant_id,
+                        path=await orders.grant_path(tx, trader_id, grant_id),
+                        subject_id=order_id,
+                        outcome="refused",
+                        rule="approval_expired",
+                    ),
+                )
 
     async def order_of(
         self, trader_id: UUID, approval_id: UUID, verified: Callable[[str, Jwk], Order]

@@ -26,7 +26,7 @@ from app.guardrails.rules import decide
 from app.signing import guard
 from app.signing.errors import CourierAbsent, GrantUnknown, SequenceReused
 from app.signing.holding import Holding
-from app.signing.rows import Begun, OrderRow, begin, finish, wrapped_key
+from app.signing.rows import Begun, OrderRow, begin, finish, request_digest, wrapped_key
 from app.signing.statements import CLOCK_TOLERANCE, OrderStatements, verify_again
 from app.vault.unwrap import SigningKeys
 from app.verbs.wire import OrderOutcome, Release, SignOrder
@@ -159,7 +159,7 @@ class OrderSigning:
         released = msgspec.structs.replace(
             order,
             state="released",
-            request_digest=_digest(signed),
+            request_digest=request_digest(signed),
             released_at=begun.now,
         )
         await finish(
@@ -193,7 +193,11 @@ class OrderSigning:
     async def _refuse(
         self, tx: Tx, begun: Begun, order: OrderRow, error: DomainError, request: SignOrder
     ) -> None:
-        """Nothing was written before a refusal, so there is nothing to roll back: spend and log."""
+        """Spend the sequence and log why, in the commit that a release would have been.
+
+        Nothing that a refusal must undo was written before it: the use of a held order's approval
+        stays, because an approved action is carried out at most once, whatever comes of it.
+        """
         refused = msgspec.structs.replace(
             order,
             state="refused",
@@ -254,11 +258,6 @@ def _outcome(order: OrderRow) -> OrderOutcome:
         sequence=order.sequence,
         approval_id=order.approval_id,
     )
-
-
-def _digest(signed: SignedRequest) -> bytes:
-    """Of the signed request: tells later which one it was, and can be sent by nobody."""
-    return sha256(f"{signed.method} {signed.path_and_query}\n".encode() + signed.body)
 
 
 def _release(begun: Begun, order: OrderRow, signed: SignedRequest) -> Release:

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.core.canonical import sha256
 from app.core.clock import Clock, unix_micros
 from app.core.origin import Origin
 from app.credentials import store as credentials
@@ -16,7 +15,7 @@ from app.exchanges.capture import attach
 from app.exchanges.models import MarketSnapshot, ReadTarget, SignedRequest, Unsigned
 from app.exchanges.registry import dialect_of
 from app.guardrails.rungs import Verb, check_rung
-from app.signing.rows import snapshot_of, wrapped_key
+from app.signing.rows import request_digest, snapshot_of, wrapped_key
 from app.tokens import store as tokens
 from app.vault.unwrap import SigningKeys
 from app.verbs.wire import Release, VenueRead
@@ -67,7 +66,7 @@ class VenueReads:
                     path=credential.path,
                     subject_id=request.order_id,
                     rule=request.what,
-                    request_digest=sha256(signed.path_and_query.encode()),
+                    request_digest=request_digest(signed),
                 ),
             )
         return release_of(credential, signed, purpose=request.what, subject_id=request.order_id)

@@ -7,17 +7,18 @@ from uuid import UUID
 
 import msgspec
 
+from app.core.canonical import sha256
 from app.core.origin import Origin
 from app.credentials.models import Credential, WrappedSecret
 from app.db.pool import Row, Tx
-from app.exchanges.models import MarketSnapshot
+from app.exchanges.models import MarketSnapshot, SignedRequest
 from app.grants.models import Grant
 from app.tokens.models import Level
 from app.vault.models import StorageContext, WrappedKey
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of `bot_order`, columns in the table's order."""
+    """One order as the signer writes it: the fields of the type `signed_order`, in its order."""
 
     trader_id: UUID
     order_id: UUID
@@ -40,12 +41,8 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     rule: str | None = None
     request_digest: bytes | None = None
-    venue_order_id: str | None = None
-    filled_quantity: Decimal = Decimal(0)
-    venue_code: str | None = None
     created_at: datetime
     released_at: datetime | None = None
-    outcome_at: datetime | None = None
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +126,11 @@ async def finish(
         reserve,
     )
     return position
+
+
+def request_digest(signed: SignedRequest) -> bytes:
+    """Of a signed request, for the log: tells later which one it was, and nobody can send it."""
+    return sha256(f"{signed.method} {signed.path_and_query}\n".encode() + signed.body)
 
 
 def snapshot_of(text: str) -> MarketSnapshot:

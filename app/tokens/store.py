@@ -10,14 +10,9 @@ from app.core.origin import Origin
 from app.db.errors import Conflict
 from app.db.pool import Row, Tx
 from app.tokens.errors import ParentNotActive, TokenNotFound
-from app.tokens.models import Admission, Card, Imposed, Level, NewNode, Node, Revocation
+from app.tokens.models import Admission, Card, Imposed, Level, NewNode, Node
 
 _NODE = "trader_id, token_id, kind, parent_id, path, jkt, scope, label, created_at, expires_at"
-_REVOCATION = (
-    "trader_id, revocation_id, token_id, path, mode, reason, actor, revoked_at, log_position,"
-    " cleanup_deadline_at, cleanup_state, receipt_hash, receipt_expires_at"
-)
-
 _MINT = f"SELECT {_NODE} FROM mint_token($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 _TREE = f"""
@@ -148,15 +143,6 @@ async def tighten(
             raise TokenNotFound from error
         raise
     return msgspec.convert(dict(row or {}), Imposed)
-
-
-async def get_revocation(tx: Tx, trader_id: UUID, revocation_id: UUID) -> Revocation | None:
-    row = await tx.fetchrow(
-        f"SELECT {_REVOCATION} FROM revocation WHERE trader_id = $1 AND revocation_id = $2",
-        trader_id,
-        revocation_id,
-    )
-    return None if row is None else msgspec.convert(dict(row), Revocation)
 
 
 async def count_descendants(tx: Tx, trader_id: UUID, token_id: UUID) -> int:

@@ -79,10 +79,7 @@ class VerbClient:
         finally:
             self._waiting.pop(call_id, None)
         if answer.refusal is not None:
-            r = answer.refusal
-            raise RefusedByPeer(
-                r.code, r.sentence, rule=r.rule, node=r.node, retry=r.retry_after_seconds
-            )
+            raise RefusedByPeer(answer.refusal)
         return msgspec.msgpack.decode(answer.result, type=request.RESULT)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Refusals that came, or did not come, from another process."""
 
 from app.core.errors import DomainError, Unavailable
+from app.verbs.wire import Refusal
 
 
 class PeerUnavailable(Unavailable):
@@ -11,16 +12,21 @@ class PeerUnavailable(Unavailable):
 
 
 class RefusedByPeer(DomainError):
-    """Another process's refusal, with its code and sentence."""
+    """Another process's refusal, with its code and sentence.
 
-    def __init__(
-        self, code: str, sentence: str, *, rule: str | None, node: str | None, retry: int
-    ) -> None:
-        super().__init__(rule=rule, node=node, retry_after_seconds=retry)
-        self.code = code  # type: ignore[misc]  # an instance stands for any refusal here
-        self.sentence = sentence  # type: ignore[misc]
-        self.args = (code,)
+    `logged` says whether that process has it in the access log already.
+    """
 
+    code = "refused_by_peer"
+    sentence = "The request was refused."
 
-RefusedByPeer.code = "refused_by_peer"
-RefusedByPeer.sentence = "The request was refused."
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(
+            rule=refusal.rule,
+            node=refusal.node,
+            retry_after_seconds=refusal.retry_after_seconds,
+        )
+        self.code = refusal.code  # type: ignore[misc]  # an instance stands for any refusal here
+        self.sentence = refusal.sentence  # type: ignore[misc]
+        self.args = (refusal.code,)
+        self.logged = refusal.logged

@@ -85,7 +85,12 @@ class VerbServer:
             reply = Reply(call_id, result=msgspec.Raw(_ENCODE.encode(result)))
         except DomainError as error:
             refusal = Refusal(
-                error.code, error.sentence, error.rule, error.node, error.retry_after_seconds
+                error.code,
+                error.sentence,
+                error.rule,
+                error.node,
+                error.retry_after_seconds,
+                error.logged,
             )
             reply = Reply(call_id, refusal=refusal)
         except Exception:  # noqa: BLE001 - the last resort, logged with its trace

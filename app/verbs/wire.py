@@ -230,8 +230,6 @@ class Status(Verb, frozen=True, tag="status"):
 class Accepted(msgspec.Struct, frozen=True):
     """The courier has it. What the venue says comes as rows."""
 
-    queued: bool = True
-
 
 class Send(Verb, frozen=True, tag="send"):
     RESULT = Accepted
@@ -265,6 +263,7 @@ class Refusal(msgspec.Struct, frozen=True):
     rule: str | None
     node: str | None
     retry_after_seconds: int
+    logged: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):

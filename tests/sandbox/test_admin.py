@@ -1,10 +1,15 @@
 """The admin surface makes keys and accounts, and only this machine reaches it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from app.sandbox.limits import Limits
+from app.sandbox.service import Options, Sandbox
 from tests.sandbox.support import Client, Connection, hmac_signer, new_client
+
+Start = Callable[[Options], Sandbox]
 
 
 def test_a_key_drifts_and_is_deleted(client: Client) -> None:
@@ -60,6 +65,28 @@ def test_a_price_has_to_be_one_of_the_market(url: str) -> None:
     assert connection.admin("POST", "markets/BTCUSDT/price", {"price": "NaN"}).status == 400
     assert connection.admin("POST", "markets/NOPE/price", {"price": "1"}).code == -1121
     assert connection.admin("GET", "nothing").status == 404
+
+
+def test_a_limit_is_set_anew_and_the_others_stay(start: Start) -> None:
+    client = new_client(start(Options(limits=Limits(0, 1, 7))).url)
+    assert client.limit("BUY", "0.01", "49000").status == 200
+    assert client.limit("BUY", "0.01", "49000").code == -1015
+    changed = client.admin("POST", "limits", {"orders_per_10_seconds": 0})
+    assert changed.body == {
+        "weight_per_minute": 0,
+        "orders_per_10_seconds": 0,
+        "orders_per_day": 7,
+    }
+    assert client.limit("BUY", "0.01", "49000").status == 200
+    assert client.admin("POST", "limits", {"orders_per_day": 2}).status == 200
+    assert client.limit("BUY", "0.01", "49000").code == -1015
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"orders_per_day": -1}, {"orders_per_day": None}, {"orders_per_hour": 1}]
+)
+def test_a_wrong_limit_is_refused(url: str, wrong: dict[str, Any]) -> None:
+    assert Connection(url).admin("POST", "limits", wrong).status == 400
 
 
 @pytest.mark.parametrize(
