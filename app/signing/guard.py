@@ -71,7 +71,7 @@ def market_view(begun: Begun) -> MarketView:
     """Price and filters of the market meant, or raise MarketUnknown."""
     price, snapshot = begun.price, begun.snapshot
     if price is None or snapshot is None or snapshot.market != price.market:
-        raise MarketUnknown
+        raise MarketUnknown(retry_after_seconds=1)
     return MarketView(
         market=snapshot.market,
         base=snapshot.base,

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from scripts.clients.encoding import Json, Secret
-from scripts.clients.http import Api, Dpop
+from scripts.clients.http import Api, Dpop, Refused
 from scripts.clients.keys import ORDER_TYP, KeyPair
 
 LIFETIME_SECONDS = 30
 """The longest an order may be on its way (it is checked on arrival)."""
 
 _POLL_SECONDS = 0.2
+_TRIES = 5
+_UNAVAILABLE = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,18 @@ class Bot:
 
         The sequence number is spent even if the answer is lost: sending the same statement again
         is safe and returns the first outcome, a second order under the same number is refused.
+        A refusal that says when to come back is obeyed a few times, with a new number each time.
         """
+        for _ in range(_TRIES - 1):
+            try:
+                return self._submit_once(intent)
+            except Refused as refused:
+                if refused.status != _UNAVAILABLE or not refused.retry_after_seconds:
+                    raise
+                time.sleep(refused.retry_after_seconds)
+        return self._submit_once(intent)
+
+    def _submit_once(self, intent: Json) -> Submitted:
         self._sequence += 1
         now = int(time.time())
         statement = self.key.statement(
