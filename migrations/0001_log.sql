@@ -51,7 +51,10 @@ CREATE TABLE access_log (
     previous_hash  bytea NOT NULL CHECK (octet_length(previous_hash) = 32),
     content_hash   bytea NOT NULL CHECK (octet_length(content_hash) = 32),
     entry_hash     bytea NOT NULL CHECK (octet_length(entry_hash) = 32),
-    PRIMARY KEY (trader_id, chain, position)
+    PRIMARY KEY (trader_id, chain, position),
+    -- So that two paths never hash alike.
+    CONSTRAINT a_path_is_a_plain_list
+        CHECK (path IS NULL OR (array_ndims(path) = 1 AND array_position(path, NULL) IS NULL))
 );
 
 -- Locked head and read heads alike; the locked one changes only under the trader lock.
@@ -106,6 +109,20 @@ DECLARE
     e    access_log;
     head access_log_head;
 BEGIN
+    -- What only the signer can know happened is told by the signer alone; others may tell of it
+    -- that it was refused. The role decides, not an argument.
+    IF p_outcome = 'ok' AND session_user IN ('tripcord_api', 'tripcord_cord', 'tripcord_courier',
+                                             'tripcord_operator', 'tripcord_dispatcher')
+       AND (p_event LIKE ANY (ARRAY['order.released', 'order.held', 'order.refused',
+                'order.answered_again', 'device.bound', 'factor.bound', 'grant.sealed',
+                'approval.decided', 'change.sealed', 'credential.imported',
+                'credential.verifying', 'credential.linked', 'cleanup.released', 'venue.read',
+                'session.code', 'sealing_key.opened'])
+            OR (session_user = 'tripcord_courier') <> (p_event IN ('order.outcome',
+                'cleanup.outcome')) AND p_event NOT LIKE 'token.%') THEN
+        RAISE EXCEPTION '% does not tell of %', session_user, p_event
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     INSERT INTO access_log_head (trader_id, chain, position, head_hash)
     VALUES (p_trader, p_chain, 0, decode(repeat('00', 32), 'hex'))
     ON CONFLICT DO NOTHING;

@@ -97,7 +97,8 @@ CREATE FUNCTION tighten(
     p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid,
     p_address text, p_user_agent text, p_request_digest bytea,
     p_revocation uuid, p_receipt_hash bytea, p_mode text,
-    OUT log_position bigint, OUT imposed_at timestamptz, OUT effective smallint
+    OUT log_position bigint, OUT imposed_at timestamptz, OUT effective smallint,
+    OUT cleanup_deadline_at timestamptz
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -105,6 +106,7 @@ DECLARE
         WHEN 'tripcord_api' THEN 'trader' WHEN 'tripcord_cord' THEN 'trader'
         WHEN 'tripcord_courier' THEN 'monitor' WHEN 'tripcord_operator' THEN 'operator' END;
     target token;
+    first_revoked_at timestamptz;
 BEGIN
     IF imposer IS NULL THEN
         RAISE EXCEPTION '% imposes nothing', session_user USING ERRCODE = 'insufficient_privilege';
@@ -120,19 +122,27 @@ BEGIN
         target.path, coalesce(p_revocation, p_token), 'ok', NULL, p_request_digest, NULL, NULL,
         p_address, p_user_agent, p_device);
     imposed_at := clock_timestamp();
+    -- A second revoke is logged and answered, but opens no new 15 minutes and rings nobody again.
+    SELECT min(f.imposed_at) INTO first_revoked_at FROM fence f
+     WHERE f.trader_id = p_trader AND f.token_id = ANY (target.path) AND f.level = 5;
     INSERT INTO fence AS f                                                           -- (3)
     VALUES (p_trader, p_token, imposer, p_level, p_reason, imposed_at, log_position)
     ON CONFLICT (trader_id, token_id, imposed_by) DO UPDATE
        SET level = excluded.level, reason = excluded.reason, imposed_at = excluded.imposed_at,
            log_position = excluded.log_position
      WHERE f.level < excluded.level;
+    cleanup_deadline_at := coalesce(first_revoked_at, imposed_at) + interval '15 minutes';
     IF p_level = 5 THEN                                                              -- (4)
         INSERT INTO revocation (trader_id, revocation_id, token_id, path, mode, reason, actor,
             revoked_at, log_position, cleanup_deadline_at, receipt_hash, receipt_expires_at)
         VALUES (p_trader, p_revocation, p_token, target.path, p_mode, p_reason, p_actor,
-            imposed_at, log_position, imposed_at + interval '15 minutes', p_receipt_hash,
+            imposed_at, log_position,
+            tighten.cleanup_deadline_at, p_receipt_hash,
             imposed_at + interval '30 days');
-        PERFORM ring_devices(p_trader, 'revoked', p_revocation, imposed_at + interval '24 hours');
+        IF first_revoked_at IS NULL THEN
+            PERFORM ring_devices(p_trader, 'revoked', p_revocation,
+                                 imposed_at + interval '24 hours');
+        END IF;
     END IF;
     effective := effective_level(p_trader, target.path);
 END $$;

@@ -34,7 +34,7 @@ GRANT EXECUTE ON FUNCTION tighten, lock_trader, spend_proof, admit, effective_le
     TO tripcord_cord;
 
 -- signer: the only role that reads wrapped secrets and writes evidence.
-GRANT SELECT ON trader, access_log_head, checkpoint, checkpoint_leaf, token, fence,
+GRANT SELECT ON trader, access_log, access_log_head, checkpoint, checkpoint_leaf, token, fence,
     enrolment_code, revocation, device, push_registration, totp_factor, wrapped_seed, totp_state,
     approval, decision, session, venue, market_snapshot, market_price, exchange_credential,
     wrapped_secret, bot_grant, node_usage, bot_order, cleanup_item, venue_balance,
@@ -75,7 +75,6 @@ GRANT SELECT ON outbox, push_registration TO tripcord_dispatcher;
 GRANT UPDATE (due_at, attempts, leased_until, state, last_error, finished_at) ON outbox
     TO tripcord_dispatcher;
 GRANT UPDATE (disabled_at) ON push_registration TO tripcord_dispatcher;
-GRANT EXECUTE ON FUNCTION append_entry TO tripcord_dispatcher;
 
 -- operator: registers platforms, tightens; approves nothing, reads no secret, sets no factor.
 GRANT SELECT ON platform, trader, token, fence, venue, revocation TO tripcord_operator;
@@ -83,9 +82,8 @@ GRANT INSERT ON platform TO tripcord_operator;
 GRANT UPDATE (jwks, disabled_at) ON platform TO tripcord_operator;
 GRANT EXECUTE ON FUNCTION tighten, append_entry, lock_trader, effective_level TO tripcord_operator;
 
--- What every role needs of the helpers that the functions above call with the caller's rights.
-GRANT EXECUTE ON FUNCTION log_field, log_content_hash TO tripcord_api, tripcord_signer,
-    tripcord_courier, tripcord_dispatcher, tripcord_operator;
+-- The signer hashes again what it is about to sign a checkpoint over.
+GRANT EXECUTE ON FUNCTION log_field, log_content_hash TO tripcord_signer;
 
 -- migrate:down
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM tripcord_api, tripcord_cord, tripcord_signer,

@@ -51,6 +51,20 @@ DECLARE
     e    access_log;
     head access_log_head;
 BEGIN
+    -- What only the signer can know happened is told by the signer alone; others may tell of it
+    -- that it was refused. The role decides, not an argument.
+    IF p_outcome = 'ok' AND session_user IN ('tripcord_api', 'tripcord_cord', 'tripcord_courier',
+                                             'tripcord_operator', 'tripcord_dispatcher')
+       AND (p_event LIKE ANY (ARRAY['order.released', 'order.held', 'order.refused',
+                'order.answered_again', 'device.bound', 'factor.bound', 'grant.sealed',
+                'approval.decided', 'change.sealed', 'credential.imported',
+                'credential.verifying', 'credential.linked', 'cleanup.released', 'venue.read',
+                'session.code', 'sealing_key.opened'])
+            OR (session_user = 'tripcord_courier') <> (p_event IN ('order.outcome',
+                'cleanup.outcome')) AND p_event NOT LIKE 'token.%') THEN
+        RAISE EXCEPTION '% does not tell of %', session_user, p_event
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     INSERT INTO access_log_head (trader_id, chain, position, head_hash)
     VALUES (p_trader, p_chain, 0, decode(repeat('00', 32), 'hex'))
     ON CONFLICT DO NOTHING;
@@ -356,6 +370,7 @@ CREATE TABLE public.access_log (
     previous_hash bytea NOT NULL,
     content_hash bytea NOT NULL,
     entry_hash bytea NOT NULL,
+    CONSTRAINT a_path_is_a_plain_list CHECK (((path IS NULL) OR ((array_ndims(path) = 1) AND (array_position(path, NULL::uuid) IS NULL)))),
     CONSTRAINT access_log_content_hash_check CHECK ((octet_length(content_hash) = 32)),
     CONSTRAINT access_log_entry_hash_check CHECK ((octet_length(entry_hash) = 32)),
     CONSTRAINT access_log_outcome_check CHECK ((outcome = ANY (ARRAY['ok'::text, 'refused'::text, 'failed'::text]))),
@@ -599,7 +614,7 @@ END $$;
 
 ALTER FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) RETURNS record
+CREATE FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -608,6 +623,7 @@ DECLARE
         WHEN 'tripcord_api' THEN 'trader' WHEN 'tripcord_cord' THEN 'trader'
         WHEN 'tripcord_courier' THEN 'monitor' WHEN 'tripcord_operator' THEN 'operator' END;
     target token;
+    first_revoked_at timestamptz;
 BEGIN
     IF imposer IS NULL THEN
         RAISE EXCEPTION '% imposes nothing', session_user USING ERRCODE = 'insufficient_privilege';
@@ -623,24 +639,32 @@ BEGIN
         target.path, coalesce(p_revocation, p_token), 'ok', NULL, p_request_digest, NULL, NULL,
         p_address, p_user_agent, p_device);
     imposed_at := clock_timestamp();
+    -- A second revoke is logged and answered, but opens no new 15 minutes and rings nobody again.
+    SELECT min(f.imposed_at) INTO first_revoked_at FROM fence f
+     WHERE f.trader_id = p_trader AND f.token_id = ANY (target.path) AND f.level = 5;
     INSERT INTO fence AS f                                                           -- (3)
     VALUES (p_trader, p_token, imposer, p_level, p_reason, imposed_at, log_position)
     ON CONFLICT (trader_id, token_id, imposed_by) DO UPDATE
        SET level = excluded.level, reason = excluded.reason, imposed_at = excluded.imposed_at,
            log_position = excluded.log_position
      WHERE f.level < excluded.level;
+    cleanup_deadline_at := coalesce(first_revoked_at, imposed_at) + interval '15 minutes';
     IF p_level = 5 THEN                                                              -- (4)
         INSERT INTO revocation (trader_id, revocation_id, token_id, path, mode, reason, actor,
             revoked_at, log_position, cleanup_deadline_at, receipt_hash, receipt_expires_at)
         VALUES (p_trader, p_revocation, p_token, target.path, p_mode, p_reason, p_actor,
-            imposed_at, log_position, imposed_at + interval '15 minutes', p_receipt_hash,
+            imposed_at, log_position,
+            tighten.cleanup_deadline_at, p_receipt_hash,
             imposed_at + interval '30 days');
-        PERFORM ring_devices(p_trader, 'revoked', p_revocation, imposed_at + interval '24 hours');
+        IF first_revoked_at IS NULL THEN
+            PERFORM ring_devices(p_trader, 'revoked', p_revocation,
+                                 imposed_at + interval '24 hours');
+        END IF;
     END IF;
     effective := effective_level(p_trader, target.path);
 END $$;
 
-ALTER FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) OWNER TO tripcord_owner;
+ALTER FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) OWNER TO tripcord_owner;
 
 CREATE TABLE public.access_log_head (
     trader_id uuid NOT NULL,
@@ -1298,7 +1322,6 @@ REVOKE ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event 
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_api;
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_signer;
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_courier;
-GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_dispatcher;
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.bot_grant TO tripcord_api;
@@ -1372,20 +1395,13 @@ GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.access_log TO tripcord_api;
+GRANT SELECT ON TABLE public.access_log TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.log_content_hash(e public.access_log) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_api;
 GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_signer;
-GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_courier;
-GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_dispatcher;
-GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_operator;
 
 REVOKE ALL ON FUNCTION public.log_field(value bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_api;
 GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_signer;
-GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_courier;
-GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_dispatcher;
-GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.token TO tripcord_api;
 GRANT SELECT ON TABLE public.token TO tripcord_cord;
@@ -1423,11 +1439,11 @@ REVOKE ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_ex
 GRANT ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) TO tripcord_cord;
 
-REVOKE ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_api;
-GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_cord;
-GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_courier;
-GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint) TO tripcord_operator;
+REVOKE ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_api;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_cord;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_api;
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_signer;

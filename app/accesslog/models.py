@@ -45,6 +45,7 @@ class Event(StrEnum):
     ORDER_RELEASED = "order.released"
     ORDER_HELD = "order.held"
     ORDER_REFUSED = "order.refused"
+    ORDER_ANSWERED_AGAIN = "order.answered_again"
     ORDER_OUTCOME = "order.outcome"
     ORDERS_READ = "orders.read"
     BALANCES_READ = "balances.read"

@@ -18,9 +18,15 @@ from app.approvals import store
 from app.approvals.actions import TEMPLATES
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
 from app.approvals.models import Approval, ApprovalState
+from app.core.canonical import parse_canonical
 from app.core.encoding import b64url
+from app.core.errors import DomainError
+from app.core.jose import split
 from app.core.token import TokenKind
 from app.guardrails.rungs import Verb
+from app.tokens import store as tokens
+from app.tokens.errors import TokenRejected
+from app.tokens.models import Level
 from app.verbs import wire
 from app.verbs.errors import RefusedByPeer
 
@@ -45,7 +51,7 @@ class ApprovalController(Controller):
     ) -> shapes.Page:
         """Pending approvals, oldest first; with `wait`, as soon as there is one."""
         principal = await services.edge.token(request, TokenKind.DEVICE)
-        found = await _wait_for(services, principal.trader, cursor or UUID(int=0), wait)
+        found = await _wait_for(services, principal, cursor or UUID(int=0), wait)
         await services.edge.log(principal, Event.APPROVALS_READ)
         return shapes.Page(
             items=[_view(approval) for approval in found],
@@ -93,7 +99,7 @@ class ApprovalController(Controller):
                 ),
             )
         except RefusedByPeer as refused:
-            decided = await _decided_before(services, principal, approval_id, refused)
+            decided = await _decided_before(services, principal, approval_id, data, refused)
         outcome = None
         if decided.state == ApprovalState.APPROVED:
             outcome = await _carry_out(services, request, principal, decided)
@@ -101,10 +107,17 @@ class ApprovalController(Controller):
 
 
 async def _decided_before(
-    services: Services, principal: Principal, approval_id: UUID, refused: RefusedByPeer
+    services: Services,
+    principal: Principal,
+    approval_id: UUID,
+    data: shapes.DecideApproval,
+    refused: RefusedByPeer,
 ) -> wire.Decided:
-    """An approval that was approved and waits to be carried out; else the refusal again."""
-    if refused.code == ApprovalNotPending.code:
+    """An approval that was approved and waits to be carried out; else the refusal again.
+
+    Only for somebody who says yes again: a no is the signer's to take, and never carries out.
+    """
+    if refused.code == ApprovalNotPending.code and _says_yes(data.statement):
         async with services.db.session() as tx:
             approval = await store.get(tx, principal.trader, approval_id)
         if approval is not None and approval.state is ApprovalState.APPROVED:
@@ -117,14 +130,26 @@ async def _decided_before(
     raise refused
 
 
+def _says_yes(statement: str) -> bool:
+    """What a statement claims to say. It decides nothing: the signer verifies what it acts on."""
+    try:
+        return bool(parse_canonical(split(statement)[1]).get("decision") == "approve")
+    except (DomainError, AttributeError):
+        return False
+
+
 async def _wait_for(
-    services: Services, trader_id: UUID, after: UUID, seconds: int
+    services: Services, principal: Principal, after: UUID, seconds: int
 ) -> list[Approval]:
+    """Poll until there is something; a token that is revoked meanwhile hears nothing more."""
     ends_at = services.clock.now() + timedelta(seconds=seconds)
     while True:
         async with services.db.session() as tx:
+            level = await tokens.effective_level(tx, principal.trader, principal.path)
+            if level >= Level.FROZEN:
+                raise TokenRejected
             found = await store.list_pending(
-                tx, trader_id, services.clock.now(), after=after, limit=_PAGE
+                tx, principal.trader, services.clock.now(), after=after, limit=_PAGE
             )
         if found or services.clock.now() >= ends_at:
             return found

@@ -1,6 +1,5 @@
 """Who is asking: tokens, proofs, clients. The lock and everything dear comes after this."""
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -10,6 +9,7 @@ from litestar import Request
 
 from app.accesslog.log import ReadLog
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event, Outcome
+from app.api.address import Network, client_address
 from app.api.dpop import Proof, verify_proof
 from app.api.errors import ProofRejected, TokenMissing
 from app.core import token
@@ -68,7 +68,7 @@ class Edge:
         *,
         cord_db: Database,
         public_origin: str,
-        trusted_hops: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
+        trusted_hops: Sequence[Network],
     ) -> None:
         self._db = db
         self._read_log = read_log
@@ -172,16 +172,10 @@ class Edge:
         )
 
     def address(self, request: AnyRequest) -> str | None:
-        """The client's address: the peer, or what trusted hops say beyond them, rightmost first."""
         if request.client is None:
             return None
-        address = request.client.host
-        lines = request.headers.getall("x-forwarded-for", []) if self._trusted_hops else []
-        forwarded = ",".join(lines)  # several lines are one list, in order (RFC 9110 section 5.3)
-        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-        while hops and self._is_trusted(address):
-            address = hops.pop()
-        return address
+        lines = request.headers.getall("x-forwarded-for", [])
+        return client_address(request.client.host, lines, self._trusted_hops)
 
     async def log(
         self,
@@ -265,13 +259,6 @@ class Edge:
                 parsed.token_id if is_device else None,
             ),
         )
-
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._trusted_hops)
 
 
 def _printable(text: str) -> str:

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from app.accesslog.errors import LogUnavailable
 from app.accesslog.log import ReadLog
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event
 from app.api import problems
 from app.api.edge import PRINCIPAL, Principal
 from app.api.errors import RequestTooSlow
-from app.core.errors import DomainError
+from app.core.errors import DomainError, Malformed
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -30,6 +31,7 @@ _HEADERS = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
 _REFUSED = 400
+_UNAVAILABLE = 503
 
 
 class Outer:
@@ -67,19 +69,23 @@ class Outer:
 
     async def _log_refusal(self, scope: Scope, status: int) -> None:
         principal: Principal | None = scope.get(PRINCIPAL)
-        if principal is None or scope.get(SIGNER_LOGGED):
+        if principal is None or scope.get(SIGNER_LOGGED) or scope.get(problems.UNLOGGABLE):
             return
-        await self._read_log.append(
-            Entry(
-                trader_id=principal.trader_id or SYSTEM_TRADER,
-                event=Event.REQUEST_REFUSED,
-                origin=principal.origin,
-                token_id=principal.token_id,
-                path=principal.path or None,
-                outcome="refused",
-                rule=f"http_{status}",
-            )
+        entry = Entry(
+            trader_id=principal.trader_id or SYSTEM_TRADER,
+            event=Event.REQUEST_REFUSED,
+            origin=principal.origin,
+            token_id=principal.token_id,
+            path=principal.path or None,
+            outcome="refused",
+            rule=f"http_{status}",
         )
+        try:
+            await self._read_log.append(entry)
+        except LogUnavailable:
+            # A 503 already says that nothing was done, and often why the log is away as well.
+            if status != _UNAVAILABLE:
+                raise
 
 
 def _with_deadline(receive: Receive) -> Receive:
@@ -96,6 +102,10 @@ def _with_deadline(receive: Receive) -> Receive:
                 message = await receive()
         except TimeoutError:
             raise RequestTooSlow from None
+        if (
+            message["type"] == "http.disconnect"
+        ):  # half a body: theirs to mend, and no fault of ours
+            raise Malformed
         complete = not message.get("more_body", False)
         return message
 

@@ -12,10 +12,14 @@ from litestar.exceptions.http_exceptions import (
     NotFoundException,
 )
 
+from app.accesslog.errors import LogUnavailable
 from app.api.errors import BodyTooLarge, InternalFault, MethodNotAllowed, NotFound
 from app.core.errors import DomainError, Malformed
 
 PREFIX = "urn:tripcord:problem:"
+
+UNLOGGABLE = "tripcord.unloggable"
+"""Set in the scope when the log did not take an entry: nobody waits for it a second time."""
 
 STATUS: dict[str, int] = {
     # the edge
@@ -83,6 +87,7 @@ STATUS: dict[str, int] = {
     # too much
     "trader_busy": 429,
     "totp_locked": 429,
+    "too_many_sealing_keys": 429,
     # doubt means no
     "unavailable": 503,
     "database_unavailable": 503,
@@ -162,6 +167,8 @@ BODY_TOO_LARGE_STATUS = 413
 FAULT_STATUS = 500
 
 
-def on_error(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Everything a handler raises ends here; `outer.Outer` logs it before it leaves."""
+    if isinstance(error, LogUnavailable):
+        request.scope[UNLOGGABLE] = True  # type: ignore[literal-required]
     return respond(error if isinstance(error, DomainError) else from_framework(error))

@@ -33,6 +33,12 @@ _DECIDE = """
     RETURNING approval_id
 """
 
+_CANCEL = """
+    UPDATE approval SET state = 'cancelled'
+     WHERE trader_id = $1 AND approval_id = $2 AND state = 'approved'
+    RETURNING approval_id
+"""
+
 _CONSUME = """
     UPDATE approval SET state = 'consumed', consumed_at = $3
      WHERE trader_id = $1 AND approval_id = $2 AND state = 'approved' AND expires_at > $3
@@ -85,6 +91,11 @@ async def decide(
 ) -> bool:
     """Move a pending, unexpired approval to `state`; False if it no longer is one."""
     return await tx.fetchval(_DECIDE, trader_id, approval_id, state, now) is not None
+
+
+async def cancel(tx: Tx, trader_id: UUID, approval_id: UUID) -> bool:
+    """Take back an approval that was not carried out yet; False if it was, or never was one."""
+    return await tx.fetchval(_CANCEL, trader_id, approval_id) is not None
 
 
 async def consume(tx: Tx, trader_id: UUID, approval_id: UUID, now: datetime) -> bool:

@@ -78,6 +78,10 @@ class DecidingService:
         if signed.approval_id != approval.approval_id:
             raise ApprovalNotFound
 
+        # A no is heard until the action was carried out, whoever said yes before.
+        if signed.decision != "approve" and approval.state is ApprovalState.APPROVED:
+            return await self._take_back(approval, device, signed, request)
+
         # (3) It is about exactly what is asked, and still open.
         rules.check_decidable(
             approval,
@@ -93,11 +97,45 @@ class DecidingService:
         async with self._db.locked(request.trader_id) as tx:
             now = self._clock.now()
             await self._conclude(tx, approval, device, signed, proof, request, now)
-        return Decided(
-            approval_id=approval.approval_id,
-            action_type=approval.action_type,
-            subject_id=approval.subject_id,
-            state=_STATES[signed.decision],
+        return _answer(approval, _STATES[signed.decision])
+
+    async def _take_back(
+        self, approval: Approval, device: Device, signed: SignedDecision, request: Decide
+    ) -> Decided:
+        rules.check_same(
+            approval,
+            signed_nonce=digest_bytes(signed.nonce),
+            signed_digest=digest_bytes(signed.digest),
+        )
+        async with self._db.locked(approval.trader_id) as tx:
+            await self._witness.check_may(tx, device, Verb.DENY)
+            if not await store.cancel(tx, approval.trader_id, approval.approval_id):
+                raise ApprovalNotPending
+            await self._end_held(tx, approval, ApprovalState.CANCELLED)
+            await self._log(tx, approval, device, request, ApprovalState.CANCELLED)
+        return _answer(approval, ApprovalState.CANCELLED)
+
+    async def _end_held(self, tx: Tx, approval: Approval, state: ApprovalState) -> None:
+        if approval.action_type == "trade.order":
+            await orders.refuse_held(
+                tx, approval.trader_id, approval.subject_id, approval.approval_id, state
+            )
+
+    async def _log(
+        self, tx: Tx, approval: Approval, device: Device, request: Decide, state: ApprovalState
+    ) -> None:
+        await append_locked(
+            tx,
+            Entry(
+                trader_id=approval.trader_id,
+                event=Event.APPROVAL_DECIDED,
+                origin=request.origin,
+                token_id=device.device_id,
+                path=[device.root_id, device.device_id],
+                subject_id=approval.approval_id,
+                rule=state,
+                request_digest=approval.digest,
+            ),
         )
 
     async def _device(self, tx: Tx, request: Decide) -> Device:
@@ -114,7 +152,8 @@ class DecidingService:
                 raise Malformed
             return None
         proven = METHOD_STRENGTH.get(signed.method)
-        if proven is None or proven < required_strength(NORMAL, approval.action_type):
+        asked = Strength(approval.required_strength)
+        if proven is None or proven < max(asked, required_strength(NORMAL, approval.action_type)):
             raise FactorTooWeak
         if approval.action_type == "session.sign_in" and code is None:
             return await self._session_codes.proven_factor(approval)
@@ -154,20 +193,17 @@ class DecidingService:
             version=1,
             mac=b"",
         )
-        if not saying_yes and approval.action_type == "trade.order":
-            await orders.refuse_held(tx, approval.trader_id, approval.subject_id, state)
+        if not saying_yes:
+            await self._end_held(tx, approval, state)
         (mac,) = await self._evidence.seal([decision.evidence()])
         await store.insert_decision(tx, msgspec.structs.replace(decision, mac=mac))
-        await append_locked(
-            tx,
-            Entry(
-                trader_id=approval.trader_id,
-                event=Event.APPROVAL_DECIDED,
-                origin=request.origin,
-                token_id=device.device_id,
-                path=[device.root_id, device.device_id],
-                subject_id=approval.approval_id,
-                rule=state,
-                request_digest=approval.digest,
-            ),
-        )
+        await self._log(tx, approval, device, request, state)
+
+
+def _answer(approval: Approval, state: ApprovalState) -> Decided:
+    return Decided(
+        approval_id=approval.approval_id,
+        action_type=approval.action_type,
+        subject_id=approval.subject_id,
+        state=state,
+    )

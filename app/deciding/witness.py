@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from app.core.clock import Clock
 from app.core.jose import Jwk
 from app.core.statements import BindFactor, Decision, LinkCredential, verify
 from app.db.pool import Tx
@@ -31,8 +32,9 @@ def rung_of(level: Level) -> Rung:
 class Witness:
     """Verifies devices and what they signed. Holds nothing between calls."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, clock: Clock) -> None:
         self._evidence = evidence
+        self._clock = clock
 
     async def device(self, tx: Tx, trader_id: UUID, device_id: UUID) -> Device:
         """A device whose row the HSM vouches for.
@@ -56,6 +58,9 @@ class Witness:
         The path is made of columns that the MAC covers, not read from the token's row.
         """
         path = [device.root_id, device.device_id]
+        node = await tokens.get(tx, device.trader_id, device.device_id)
+        if node is None or node.expires_at <= self._clock.now():
+            raise DeviceRejected
         level = await tokens.effective_level(tx, device.trader_id, path)
         check_rung(rung_of(level), verb, node_id=device.device_id)
 

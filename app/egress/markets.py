@@ -4,6 +4,7 @@ On any failure the old row stays; the signer refuses what is too old (P8).
 """
 
 import asyncio
+from collections import Counter
 
 from app.core.clock import Clock
 from app.db.pool import Database
@@ -20,6 +21,8 @@ REFERENCE_MARKET = "BTCUSDT"
 _SNAPSHOT_SECONDS = 3_600.0
 """Age of "liquidity" and with it of the venue's filters (DESIGN section 10)."""
 _SNAPSHOT_RETRY_SECONDS = 5.0
+"""Doubled with every miss: a market that does not exist must not cost those that do."""
+_MOST_DOUBLINGS = 10
 
 
 class Markets:
@@ -29,19 +32,28 @@ class Markets:
         self._work = work
         self._clock = clock
         self._snapshot_due: dict[Market, float] = {}
+        self._misses: Counter[Market] = Counter()
+        self._described: set[Market] = set()
+        self._priced_at: dict[Market, float] = {}
 
     async def step(self) -> None:
         async with self._db.session() as tx:
             wanted = await market_store.wanted(tx, reference=REFERENCE_MARKET)
         now = asyncio.get_running_loop().time()
-        for market in wanted:
+        # The one that waited longest goes first, so that nobody's markets starve another's.
+        for market in sorted(wanted, key=lambda m: self._priced_at.get(m, 0.0)):
             desk = self._desks.get(market.venue_id)
             if desk is None:
                 continue
             if now >= self._snapshot_due.get(market, now) and desk.pace.take("market"):
-                self._snapshot_due[market] = now + _SNAPSHOT_RETRY_SECONDS
+                misses = self._misses[market]
+                wait = min(_SNAPSHOT_RETRY_SECONDS * 2**misses, _SNAPSHOT_SECONDS)
+                self._snapshot_due[market] = now + wait
+                self._misses[market] = min(misses + 1, _MOST_DOUBLINGS)
                 self._spawn_snapshot(market)
-            if desk.pace.take("ticker"):
+            # A market that the venue does not describe has no price to ask for.
+            if market in self._described and desk.pace.take("ticker"):
+                self._priced_at[market] = now
                 self._spawn_price(market)
 
     def _spawn_snapshot(self, market: Market) -> None:
@@ -61,6 +73,8 @@ class Markets:
             await market_store.put_snapshot(tx, snapshot)
         due = asyncio.get_running_loop().time() + _SNAPSHOT_SECONDS
         self._snapshot_due[market] = due
+        self._misses[market] = 0
+        self._described.add(market)
 
     async def _price(self, market: Market) -> None:
         answers = answers_of(market.venue_id)

@@ -100,6 +100,7 @@ class DeviceBinding:
         trader_id, canonical = request.trader_id, canonical_json(jwk)
         for known in await devices.list_all(tx, trader_id):
             if known.public_jwk == canonical:
+                await _log(tx, request, Event.DEVICE_BOUND, known, rule="answered_again")
                 return self._answer(known, secret)
         trader = await traders.get(tx, trader_id)
         if trader is None or trader.root_id is not None:
@@ -177,7 +178,9 @@ async def _is_empty(tx: Tx, trader_id: UUID) -> bool:
     return not found
 
 
-async def _log(tx: Tx, request: BindDevice, event: Event, device: Device | None) -> None:
+async def _log(
+    tx: Tx, request: BindDevice, event: Event, device: Device | None, *, rule: str | None = None
+) -> None:
     await append_locked(
         tx,
         Entry(
@@ -187,7 +190,7 @@ async def _log(tx: Tx, request: BindDevice, event: Event, device: Device | None)
             token_id=device.device_id if device else None,
             path=[device.root_id, device.device_id] if device else None,
             subject_id=request.code_id,
-            rule=None if device else "another_key_answered",
+            rule=rule if device else "another_key_answered",
             outcome="ok" if device else "refused",
         ),
     )

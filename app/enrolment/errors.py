@@ -15,3 +15,10 @@ class FactorNeedsApproval(DomainError):
 
     code = "factor_needs_approval"
     sentence = "Another authenticator needs an approval with the one you have."
+
+
+class TooManySealingKeys(DomainError):
+    """The device opened several without using them."""
+
+    code = "too_many_sealing_keys"
+    sentence = "Too many sealing keys were opened from this device; wait a few minutes."

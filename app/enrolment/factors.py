@@ -2,6 +2,7 @@
 
 import hmac
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 
@@ -13,11 +14,13 @@ from app.core.encoding import b64url, lp
 from app.core.ids import new_id
 from app.core.statements import SEALING_KEY_TYP, digest_bytes
 from app.core.statements import BindFactor as Signed
+from app.credentials import store as credentials
 from app.db.pool import Database, Tx
 from app.deciding.errors import StatementRejected
 from app.deciding.witness import Witness, bind_factor_statement
 from app.devices.models import Device
 from app.enrolment.errors import EnrolmentRefused, FactorNeedsApproval
+from app.enrolment.openings import Openings
 from app.guardrails.rungs import Verb
 from app.otp import store as otp
 from app.otp.models import TotpFactor, WrappedSeed
@@ -51,9 +54,11 @@ class FactorBinding:
         self._sealing_keys = sealing_keys
         self._identity = identity
         self._clock = clock
+        self._openings = Openings()
 
     async def open_sealing_key(self, request: OpenSealingKey) -> OpenedSealingKey:
         """A one-time key to seal a secret to, signed by the HSM's identity key."""
+        self._openings.check(request.device_id, self._clock.now())
         async with self._db.locked(request.trader_id) as tx:
             device = await self._witness.device(tx, request.trader_id, request.device_id)
             await self._witness.check_may(tx, device, Verb.LINK)
@@ -109,8 +114,7 @@ class FactorBinding:
         # (1) The device, and that it signed this very envelope.
         async with self._db.session() as tx:
             device = await self._witness.device(tx, request.trader_id, request.device_id)
-            if await otp.list_all(tx, request.trader_id):
-                raise FactorNeedsApproval
+            await _check_first(tx, request.trader_id)
         signed = bind_factor_statement(request.statement, device, self._clock.now())
         if not hmac.compare_digest(
             digest_bytes(signed.envelope_sha256), envelope_digest(request.envelope)
@@ -124,8 +128,7 @@ class FactorBinding:
             trader = await traders.get(tx, request.trader_id)
             if trader is None or trader.frozen_empty:
                 raise EnrolmentRefused
-            if await otp.list_all(tx, request.trader_id):
-                raise FactorNeedsApproval
+            await _check_first(tx, request.trader_id)
             (mac,) = await self._evidence.seal([factor.evidence()])
             await otp.insert(tx, msgspec.structs.replace(factor, mac=mac), seed, step)
             await self._log(tx, request, device, factor)
@@ -186,3 +189,9 @@ class FactorBinding:
                 request_digest=envelope_digest(request.envelope),
             ),
         )
+
+
+async def _check_first(tx: Tx, trader_id: UUID) -> None:
+    """Only while there is nothing to protect yet: no factor, and no credential either."""
+    if await otp.list_all(tx, trader_id) or await credentials.list_all(tx, trader_id):
+        raise FactorNeedsApproval

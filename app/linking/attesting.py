@@ -21,15 +21,18 @@ from app.credentials.errors import CredentialNotFound
 from app.credentials.models import Credential, LinkState
 from app.db.pool import Database, Tx
 from app.deciding.execution import Executions
+from app.deciding.witness import rung_of
 from app.exchanges.errors import PermissionsRefused
 from app.exchanges.models import VenuePermissions
 from app.exchanges.registry import dialect_of
 from app.guardrails.presets import NORMAL, required_strength
+from app.guardrails.rungs import Verb, check_rung
 from app.linking.errors import LinkRefused
 from app.outbox import store as outbox
 from app.outbox.models import Topic
+from app.tokens import store as tokens
 from app.vault.evidence import Evidence
-from app.verbs.wire import SealChange, SealedChange, VenueAnswer
+from app.verbs.wire import Decided, SealChange, SealedChange, VenueAnswer
 
 _COURIER = Origin(actor="courier")
 _KEY_NOT_TAKEN = frozenset({-2014, -2015, -1022})
@@ -91,6 +94,8 @@ class Attesting:
         ------
         ApprovalNotFound, ApprovalNotApproved, ActionMismatch, EvidenceForged, …
             As `Executions.use`.
+        RungForbids
+            Something on the path is contained.
         LinkRefused
             The credential is not the one that was shown.
         """
@@ -100,6 +105,8 @@ class Attesting:
             if pending is None:
                 raise LinkRefused
             credential = await self._believed(tx, request.trader_id, pending.subject_id)
+            level = await tokens.effective_level(tx, request.trader_id, credential.path)
+            check_rung(rung_of(level), Verb.LINK, node_id=credential.credential_id)
             action, approval = await self._executions.use(
                 tx,
                 trader_id=request.trader_id,
@@ -138,6 +145,16 @@ class Attesting:
             )
         return SealedChange(subject_id=credential.credential_id, state=LinkState.ACTIVE)
 
+    async def end_refused(self, trader_id: UUID, decided: Decided, origin: Origin) -> None:
+        """A link that a person said no to is over, and its secret with it."""
+        async with self._db.locked(trader_id) as tx:
+            credential = await self._believed(tx, trader_id, decided.subject_id)
+            if (
+                credential.state is LinkState.VERIFYING
+                and credential.approval_id == decided.approval_id
+            ):
+                await self._refuse(tx, credential, decided.state, origin)
+
     async def _believed(self, tx: Tx, trader_id: UUID, credential_id: UUID) -> Credential:
         credential = await store.get(tx, trader_id, credential_id)
         if credential is None:
@@ -145,7 +162,9 @@ class Attesting:
         await self._evidence.verify([(credential.evidence(), credential.mac)])
         return credential
 
-    async def _refuse(self, tx: Tx, credential: Credential, reason: str) -> None:
+    async def _refuse(
+        self, tx: Tx, credential: Credential, reason: str, origin: Origin = _COURIER
+    ) -> None:
         await tx.execute(
             "DELETE FROM wrapped_secret WHERE trader_id = $1 AND credential_id = $2",
             credential.trader_id,
@@ -157,6 +176,7 @@ class Attesting:
             Event.CREDENTIAL_REFUSED,
             state=LinkState.REFUSED,
             refused_reason=reason,
+            origin=origin,
         )
 
     async def _ask(self, tx: Tx, credential: Credential, rights: VenuePermissions) -> None:

@@ -67,7 +67,7 @@ _AT_VENUE = f"""
 
 _REFUSE_HELD = """
     UPDATE bot_order SET state = 'refused', rule = $3
-     WHERE trader_id = $1 AND order_id = $2 AND state = 'held'
+     WHERE trader_id = $1 AND order_id = $2 AND approval_id = $4 AND state = 'held'
 """
 
 # Not per trader on purpose: one sweep serves all; each is then ended under its trader's lock.
@@ -85,9 +85,11 @@ _EXPIRE_HELD = """
 """
 
 
-async def refuse_held(tx: Tx, trader_id: UUID, order_id: UUID, rule: str) -> None:
-    """End an order that a person said no to."""
-    await tx.execute(_REFUSE_HELD, trader_id, order_id, rule)
+async def refuse_held(
+    tx: Tx, trader_id: UUID, order_id: UUID, approval_id: UUID, rule: str
+) -> None:
+    """End an order that a person said no to, and only the one that was asked about."""
+    await tx.execute(_REFUSE_HELD, trader_id, order_id, rule, approval_id)
 
 
 async def overdue(tx: Tx, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:

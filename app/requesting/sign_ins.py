@@ -24,7 +24,7 @@ from app.sessions import store
 from app.sessions.errors import SessionNotFound
 from app.sessions.models import ATTEMPT_LIFE, Session
 from app.tokens import store as tokens
-from app.tokens.models import SESSION_LIFE, NewNode
+from app.tokens.models import SESSION_LIFE, Level, NewNode
 from app.traders import store as traders
 
 
@@ -58,6 +58,8 @@ class SignIns:
         async with self._db.locked(trader_id) as tx:
             trader = await traders.get(tx, trader_id)
             if trader is None or trader.root_id is None:
+                return view
+            if await tokens.effective_level(tx, trader_id, [trader.root_id]) >= Level.FROZEN:
                 return view
             raw = action_bytes(
                 SignIn(

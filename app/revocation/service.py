@@ -1,6 +1,5 @@
 """Pull the cord."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from app.core import token
@@ -13,8 +12,6 @@ from app.revocation.errors import CardRejected, ReceiptRejected
 from app.revocation.models import Receipt
 from app.tokens import store as tokens
 from app.tokens.models import CleanUpMode, Level, Revocation
-
-CLEAN_UP_LIFE = timedelta(minutes=15)
 
 
 class RevocationService:
@@ -61,7 +58,7 @@ class RevocationService:
             token_id=token_id,
             position=imposed.log_position,
             revoked_at=imposed.imposed_at,
-            cleanup_deadline_at=imposed.imposed_at + CLEAN_UP_LIFE,
+            cleanup_deadline_at=imposed.cleanup_deadline_at,
             capability=capability,
         )
 

@@ -10,13 +10,19 @@ from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.core.clock import Clock, unix_micros
 from app.core.origin import Origin
+from app.credentials.models import Credential
 from app.db.pool import Database, Row, Tx
+from app.exchanges.client_ids import client_order_id
 from app.exchanges.models import CancelTarget
 from app.exchanges.registry import dialect_of
 from app.exchanges.venues import venue
+from app.grants import store as grants
 from app.signing.errors import CleanUpRefused
 from app.signing.reads import load, release_of, sign_for
 from app.signing.rows import request_digest, snapshot_of
+from app.tokens import store as tokens
+from app.tokens.models import Level
+from app.vault.evidence import Evidence
 from app.vault.unwrap import SigningKeys
 from app.verbs.wire import CleanUp, CleanUpReply
 
@@ -54,18 +60,20 @@ _STATE = """
 """
 
 _ITEM = """
-    SELECT i.kind, i.state, i.credential_id, o.order_id, o.client_order_id, o.market,
+    SELECT i.kind, i.state, i.credential_id, o.order_id, o.grant_id, o.market,
            m.snapshot::text AS snapshot
       FROM cleanup_item i
       LEFT JOIN bot_order o ON o.trader_id = i.trader_id AND o.order_id = i.order_id
+                           AND o.credential_id = i.credential_id
       LEFT JOIN market_snapshot m ON m.venue_id = o.venue_id AND m.market = o.market
      WHERE i.trader_id = $1 AND i.revocation_id = $2 AND i.item_no = $3
 """
 
 
 class CleanUps:
-    def __init__(self, db: Database, keys: SigningKeys, clock: Clock) -> None:
+    def __init__(self, db: Database, keys: SigningKeys, evidence: Evidence, clock: Clock) -> None:
         self._db = db
+        self._evidence = evidence
         self._keys = keys
         self._clock = clock
 
@@ -86,7 +94,7 @@ class CleanUps:
                 return CleanUpReply(items=await self._expand(tx, request, job))
             if self._clock.now() >= job["cleanup_deadline_at"]:
                 raise CleanUpRefused
-            return await self._item(tx, request, request.item_no)
+            return await self._item(tx, request, request.item_no, job["token_id"])
 
     async def _expand(self, tx: Tx, request: CleanUp, job: Row) -> int:
         """Write the items once; a second call finds the job running and adds nothing."""
@@ -112,7 +120,7 @@ class CleanUps:
         await tx.execute(_STATE, request.trader_id, request.revocation_id, state)
         return len(items)
 
-    async def _item(self, tx: Tx, request: CleanUp, item_no: int) -> CleanUpReply:
+    async def _item(self, tx: Tx, request: CleanUp, item_no: int, revoked: UUID) -> CleanUpReply:
         item = await tx.fetchrow(_ITEM, request.trader_id, request.revocation_id, item_no)
         if item is None or item["state"] != "pending":
             raise CleanUpRefused
@@ -121,10 +129,12 @@ class CleanUps:
             return CleanUpReply()
         if item["kind"] != "cancel" or item["snapshot"] is None:
             raise CleanUpRefused
+        await self._check_revoked(tx, request, item["grant_id"], credential, revoked)
+        # The name at the venue follows from our own order id, whatever the row calls it.
         unsigned = dialect_of(credential.venue_id).build_cancel(
             snapshot_of(item["snapshot"]),
             credential.api_key_id,
-            CancelTarget(market=item["market"], client_order_id=item["client_order_id"]),
+            CancelTarget(market=item["market"], client_order_id=client_order_id(item["order_id"])),
             unix_micros(self._clock.now()) // 1000,
         )
         signed = await sign_for(self._keys, credential, secret, unsigned)
@@ -142,3 +152,15 @@ class CleanUps:
         )
         release = release_of(credential, signed, purpose="cancel", subject_id=item["order_id"])
         return CleanUpReply(release=release)
+
+    async def _check_revoked(
+        self, tx: Tx, request: CleanUp, grant_id: UUID, credential: Credential, revoked: UUID
+    ) -> None:
+        """Believe no row alone: the grant's MAC holds its path, and a fence must stand on it."""
+        grant = await grants.get(tx, request.trader_id, grant_id)
+        if grant is None or grant.credential_id != credential.credential_id:
+            raise CleanUpRefused
+        await self._evidence.verify([(grant.evidence(), grant.mac)])
+        level = await tokens.effective_level(tx, request.trader_id, grant.path)
+        if revoked not in grant.path or level is not Level.REVOKED:
+            raise CleanUpRefused

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.accesslog.models import Event
+from app.accesslog.log import append_locked
+from app.accesslog.models import Entry, Event
 from app.approvals.errors import ApprovalNotFound
 from app.core.canonical import sha256
 from app.core.clock import Clock, unix_micros
@@ -86,7 +87,7 @@ class OrderSigning:
             # (2) The lock, then everything else, read after it.
             begun = await self._begin(tx, claims, terms.market, key)
             if begun.prior is not None:
-                return self._answer_again(begun.prior, digest)
+                return await self._answer_again(tx, begun, begun.prior, digest, request)
             order = _order(begun, claims, jws, digest)
             try:
                 outcome, release = await self._decide(tx, begun, order, terms, request)
@@ -110,8 +111,11 @@ class OrderSigning:
         refusal: DomainError | None = None
         async with self._db.signing(request.trader_id) as tx:
             begun = await self._begin(tx, claims, order.market or "", key)
-            if begun.prior is None or begun.prior.state != "held":
-                return _outcome(begun.prior or order)
+            if begun.prior is None:
+                raise ApprovalNotFound
+            if begun.prior.state != "held":
+                digest = begun.prior.jws_digest
+                return await self._answer_again(tx, begun, begun.prior, digest, request)
             # (4) The approval: its evidence verified again, and used up.
             terms = await self._holding.approved_terms(tx, begun, claims, approval_id)
             try:
@@ -226,10 +230,25 @@ class OrderSigning:
             raise SignatureRejected
         return begun
 
-    def _answer_again(self, prior: OrderRow, digest: bytes) -> OrderOutcome:
+    async def _answer_again(
+        self, tx: Tx, begun: Begun, prior: OrderRow, digest: bytes, request: SignOrder
+    ) -> OrderOutcome:
         """The same order again gets its first outcome; another one under its number is refused."""
         if prior.jws_digest != digest:
             raise SequenceReused
+        await append_locked(
+            tx,
+            Entry(
+                trader_id=prior.trader_id,
+                event=Event.ORDER_ANSWERED_AGAIN,
+                origin=request.origin,
+                token_id=prior.grant_id,
+                path=begun.grant.path,
+                subject_id=prior.order_id,
+                rule=prior.state,
+                request_digest=digest,
+            ),
+        )
         return _outcome(prior)
 
 

@@ -77,6 +77,7 @@ class Imposed(msgspec.Struct, frozen=True, kw_only=True):
     log_position: int
     imposed_at: datetime
     effective: Level
+    cleanup_deadline_at: datetime
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,14 +69,15 @@ class VerbClient:
         """
         connection = self._connection or await self.connect()
         call_id = next(self._ids)
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Reply] = loop.create_future()
         self._waiting[call_id] = reply
+        timer = loop.call_later(self._call_seconds, _expire, reply)
         try:
             connection.send(_ENCODE.encode({"id": call_id, "request": request}))
-            answer = await asyncio.wait_for(reply, self._call_seconds)
-        except TimeoutError:
-            raise PeerUnavailable from None
+            answer = await reply
         finally:
+            timer.cancel()
             self._waiting.pop(call_id, None)
         if answer.refusal is not None:
             raise RefusedByPeer(answer.refusal)
@@ -98,3 +99,8 @@ class VerbClient:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(PeerUnavailable())
+
+
+def _expire(reply: asyncio.Future[Reply]) -> None:
+    if not reply.done():
+        reply.set_exception(PeerUnavailable())

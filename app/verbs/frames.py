@@ -45,5 +45,6 @@ class Framed(asyncio.Protocol):
             self.transport.write(_HEAD.pack(len(frame)) + frame)
 
     def abort(self) -> None:
+        self._buffer.clear()  # what came behind the frame that ended it is not heard
         if self.transport is not None:
             self.transport.abort()

@@ -22,7 +22,8 @@ _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
 """Held for revokes alone, on a role of their own (DESIGN section 1)."""
 
-_SWEEP_SECONDS = 60.0
+_SWEEP_SECONDS = 10.0
+_SWEEP_ROWS = 5000
 _SWEEP_CLIENT_TOKENS = "DELETE FROM client_token WHERE expires_at < now()"
 _SWEEP_PROOFS = """
     DELETE FROM spent_proof WHERE ctid = ANY (ARRAY(
@@ -87,8 +88,9 @@ async def _sweep(db: Database) -> None:
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         with suppress(DomainError):
-            async with db.transaction() as tx:
-                await tx.execute(_SWEEP_PROOFS)
+            async with db.session() as tx:
+                while await tx.execute(_SWEEP_PROOFS) == f"DELETE {_SWEEP_ROWS}":
+                    pass  # in small bites, so that no lock is held for long
                 await tx.execute(_SWEEP_CLIENT_TOKENS)
 
 

@@ -170,7 +170,7 @@ async def _checkpoints(parts: Parts) -> None:
         await asyncio.sleep(EVERY_SECONDS)
         try:
             await make_checkpoint(parts.db, sign, parts.clock)
-        except (DomainError, Conflict) as error:
+        except Exception as error:  # noqa: BLE001 - the loop outlives whatever it was
             # The heads stay "changed" and come in the next one; the checkpoint's age shows it.
             _LOG.warning("no checkpoint this time", extra={"reason": str(error)})
 
@@ -178,7 +178,7 @@ async def _checkpoints(parts: Parts) -> None:
 async def _expiries(parts: Parts) -> None:
     """An order that nobody approved in time says so, without a reader having to compute it."""
     evidence = Evidence(parts.workers)
-    holding = Holding(parts.db, Executions(Witness(evidence), evidence))
+    holding = Holding(parts.db, Executions(Witness(evidence, parts.clock), evidence))
     while True:
         await asyncio.sleep(_EXPIRY_SECONDS)
         with suppress(DomainError, Conflict):

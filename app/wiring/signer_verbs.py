@@ -8,6 +8,7 @@ from app.accesslog.log import append_locked
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event
 from app.approvals import store as approvals
 from app.approvals.errors import ApprovalNotFound
+from app.approvals.models import ApprovalState
 from app.core.errors import DomainError
 from app.core.origin import Origin
 from app.db.errors import DatabaseUnavailable, TraderBusy
@@ -37,6 +38,7 @@ from app.verbs.wire import (
     BindFactor,
     CleanUp,
     Decide,
+    Decided,
     ImportSecret,
     OpenSealingKey,
     ReadReply,
@@ -58,7 +60,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     db, clock, identity = parts.db, parts.clock, parts.identity
     evidence, sealing = Evidence(parts.workers), SealingKeys(parts.workers)
     keys = SigningKeys(parts.workers)
-    witness = Witness(evidence)
+    witness = Witness(evidence, clock)
     executions = Executions(witness, evidence)
     totp = TotpVerifier(db, keys, clock)
     codes = SessionCodes(db, evidence, totp, clock)
@@ -67,10 +69,18 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     factors = FactorBinding(db, witness, evidence, sealing, identity, clock)
     importing = Importing(db, witness, evidence, sealing, clock)
     orders = OrderSigning(db, keys, Holding(db, executions), parts.courier, clock)
+    attesting = Attesting(db, evidence, executions, clock)
+
+    async def decide(request: Decide) -> Decided:
+        decided = await deciding.decide(request)
+        if decided.action_type == "trade.key_link" and decided.state != ApprovalState.APPROVED:
+            await attesting.end_refused(request.trader_id, decided, request.origin)
+        return decided
+
     changes = _Changes(
         db,
         {
-            "trade.key_link": Attesting(db, evidence, executions, clock).activate,
+            "trade.key_link": attesting.activate,
             "bot.grant": Granting(db, evidence, executions, clock).seal,
         },
     )
@@ -79,7 +89,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         BindFactor: _logged(db, Event.FACTOR_BOUND, factors.bind),
         OpenSealingKey: _logged(db, Event.SEALING_KEY_OPENED, factors.open_sealing_key),
         ImportSecret: _logged(db, Event.CREDENTIAL_IMPORTED, importing.import_secret),
-        Decide: _logged(db, Event.APPROVAL_DECIDED, deciding.decide),
+        Decide: _logged(db, Event.APPROVAL_DECIDED, decide),
         SealChange: _logged(db, Event.CHANGE_SEALED, changes.seal),
         SignOrder: _logged(db, Event.ORDER_REFUSED, orders.sign_order),
     }
@@ -89,7 +99,7 @@ def courier_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     """Handlers of the courier's socket."""
     db, clock = parts.db, parts.clock
     evidence, keys = Evidence(parts.workers), SigningKeys(parts.workers)
-    executions = Executions(Witness(evidence), evidence)
+    executions = Executions(Witness(evidence, clock), evidence)
     attesting, reads = Attesting(db, evidence, executions, clock), VenueReads(db, keys, clock)
 
     async def venue_read(request: VenueRead) -> ReadReply:
@@ -102,7 +112,7 @@ def courier_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
             await attesting.begin(request.trader_id, request.credential_id)
         return ReadReply(release=await reads.sign(request))
 
-    return {VenueRead: venue_read, CleanUp: CleanUps(db, keys, clock).clean_up}
+    return {VenueRead: venue_read, CleanUp: CleanUps(db, keys, evidence, clock).clean_up}
 
 
 class _Changes:
@@ -143,8 +153,11 @@ def _logged(
 
 
 async def _log_refusal(db: Database, event: Event, request: Any, error: DomainError) -> None:
-    # Anyone may try an enrolment code: that is told to the system, not into a trader's chain.
-    trader_id: UUID = SYSTEM_TRADER if event is Event.DEVICE_BOUND else request.trader_id
+    # Anyone may try an enrolment code, or a code for a sign-in: that is told to the system, and
+    # neither fills a trader's chain nor takes the lock from those who have a token.
+    trader_id: UUID = request.trader_id
+    if event is Event.DEVICE_BOUND or (isinstance(request, Decide) and request.statement is None):
+        trader_id = SYSTEM_TRADER
     origin: Origin = request.origin
     token_id: UUID | None = origin.device_id or getattr(request, "grant_id", None)
     async with db.locked(trader_id) as tx:
