@@ -1,0 +1,185 @@
+"""What each process may touch, as a table. Read it for what is absent."""
+
+import asyncpg
+
+from app.cli.roles import OWNER, ROLES
+
+TABLES: dict[str, str] = {
+    # Selects, Inserts, Updates (some column), Deletes. A new table is added here, on purpose.
+    "access_log": "api S, signer S",
+    "access_log_head": "api S, signer SU",
+    "approval": "api SI, signer SIU",
+    "bot_grant": "api S, signer SI, courier S",
+    "bot_order": "api S, signer SIU, courier SU",
+    "checkpoint": "api S, signer SI",
+    "checkpoint_leaf": "api S, signer SI",
+    "cleanup_item": "api S, signer SI, courier SU",
+    "client_token": "api SID",
+    "decision": "api S, signer SI",
+    "device": "api S, signer SI",
+    "enrolment_code": "api SI, signer SU",
+    "exchange_credential": "api S, signer SIU, courier S",
+    "fence": "api S, signer S, courier S, operator S, cord S",
+    "market_price": "signer S, courier SIU",
+    "market_snapshot": "signer S, courier SIU",
+    "node_usage": "signer SIU, courier SU",
+    "outbox": "dispatcher SU",
+    "platform": "api S, operator SIU",
+    "push_registration": "api SU, signer SI, dispatcher SU",
+    "revocation": "api S, signer SU, courier SU, operator S, cord S",
+    "revocation_card": "api SI, cord S",
+    "schema_migrations": "",
+    "session": "api SIU, signer SU",
+    "spent_proof": "api SD",
+    "token": "api S, signer S, courier S, operator S, cord S",
+    "totp_factor": "api S, signer SI",
+    "totp_state": "signer SIU",
+    "trader": "api SI, signer SU, courier S, operator S, cord S",
+    "venue": "api S, signer S, courier S, operator S",
+    "venue_balance": "api S, signer S, courier SIU",
+    "venue_open_order": "api S, signer S, courier SIUD",
+    "wrapped_secret": "signer SID",
+    "wrapped_seed": "signer SI",
+}
+FUNCTIONS: dict[str, set[str]] = {
+    "admit": {"api", "cord"},
+    "append_entry": {"api", "signer", "courier", "operator"},
+    "begin_signing": {"signer"},
+    "effective_level": {"api", "signer", "courier", "operator", "cord"},
+    "finish_signing": {"signer"},
+    "lift": {"signer"},
+    "lock_trader": {"api", "signer", "courier", "operator", "cord"},
+    "log_content_hash": {"signer"},
+    "log_field": {"signer"},
+    "mint_token": {"api", "signer"},
+    "ring_devices": {"api", "signer", "courier"},
+    "shared_venue_level": {"signer"},
+    "spend_proof": {"api", "cord"},
+    "tighten": {"api", "courier", "operator", "cord"},
+}
+PROCESSES = [role.name for role in ROLES if role.name != OWNER]
+_VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
+
+
+async def may(db: asyncpg.Connection, role: str, table: str, verb: str) -> bool:
+    function = "has_table_privilege" if verb == "DELETE" else "has_any_column_privilege"
+    found: bool = await db.fetchval(f"SELECT {function}($1, $2, $3)", role, table, verb)
+    return found
+
+
+async def test_every_role_has_exactly_the_table_privileges_listed(
+    admin: asyncpg.Connection,
+) -> None:
+    tables = await admin.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v', 'm', 'p', 'f', 'S')"
+        " AND relnamespace = 'public'::regnamespace ORDER BY relname"
+    )
+    found = {}
+    for (table,) in tables:
+        lines = []
+        for role in PROCESSES:
+            verbs = [key for key, verb in _VERBS.items() if await may(admin, role, table, verb)]
+            if verbs:
+                lines.append(f"{role.removeprefix('tripcord_')} {''.join(verbs)}")
+        found[table] = ", ".join(lines)
+    assert found == TABLES
+
+
+async def test_every_role_may_call_exactly_the_functions_listed(
+    admin: asyncpg.Connection,
+) -> None:
+    rows = await admin.fetch(
+        "SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r"
+        " WHERE p.pronamespace = 'public'::regnamespace AND r.rolname = ANY ($1)"
+        " AND has_function_privilege(r.oid, p.oid, 'EXECUTE')",
+        PROCESSES,
+    )
+    found: dict[str, set[str]] = {}
+    for function, role in rows:
+        found.setdefault(function, set()).add(role.removeprefix("tripcord_"))
+    assert found == FUNCTIONS
+
+
+async def test_functions_with_their_owners_rights_pin_their_search_path(
+    admin: asyncpg.Connection,
+) -> None:
+    loose = await admin.fetch(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+        " AND NOT coalesce('search_path=public, pg_temp' = ANY (proconfig), false)"
+    )
+    assert loose == []
+
+
+async def test_nobody_may_truncate_refer_to_or_hook_into_a_table_or_make_one(
+    admin: asyncpg.Connection,
+) -> None:
+    for role in PROCESSES:
+        for table in TABLES:
+            for verb in ("TRUNCATE", "REFERENCES", "TRIGGER"):
+                assert not await admin.fetchval(
+                    "SELECT has_table_privilege($1, $2, $3)", role, table, verb
+                ), (role, table, verb)
+        assert not await admin.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", role)
+        for verb in ("CREATE", "TEMPORARY"):
+            assert not await admin.fetchval(
+                "SELECT has_database_privilege($1, current_database(), $2)", role, verb
+            )
+        assert not await admin.fetchval("SELECT pg_has_role($1, $2, 'MEMBER')", role, OWNER)
+
+
+async def test_everybody_else_has_nothing(admin: asyncpg.Connection) -> None:
+    granted = await admin.fetch(
+        "SELECT c.relname FROM pg_class c, aclexplode(c.relacl) a"
+        " WHERE c.relnamespace = 'public'::regnamespace AND a.grantee = 0"
+        " UNION SELECT p.proname FROM pg_proc p,"
+        " aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
+        " WHERE p.pronamespace = 'public'::regnamespace AND a.grantee = 0"
+    )
+    assert granted == []
+
+
+UPDATABLE: dict[tuple[str, str], set[str]] = {
+    ("api", "session"): {"state"},
+    ("api", "push_registration"): {"registration", "kind", "updated_at", "disabled_at"},
+    ("signer", "approval"): {"state", "decided_at", "consumed_at"},
+    ("signer", "session"): {"code_verified_at", "code_factor_id", "code_mac"},
+    ("signer", "trader"): {"frozen_empty"},
+    ("signer", "enrolment_code"): {"redeemed_by_jkt"},
+    ("signer", "revocation"): {"cleanup_state"},
+    ("signer", "access_log_head"): {"checkpointed_position"},
+    ("courier", "bot_order"): {
+        "state", "venue_order_id", "filled_quantity", "venue_code", "outcome_at",
+    },
+    ("courier", "cleanup_item"): {"state", "attempts", "due_at", "last_outcome"},
+    ("courier", "revocation"): {"cleanup_state"},
+    ("courier", "node_usage"): {"notional"},
+    ("operator", "platform"): {"jwks", "disabled_at"},
+}  # fmt: skip
+NOT_INSERTABLE: dict[tuple[str, str], set[str]] = {
+    ("api", "approval"): {"state", "decided_at", "consumed_at"},
+    ("signer", "approval"): {"state", "decided_at", "consumed_at"},
+    ("api", "session"): {"state", "code_verified_at", "code_factor_id", "code_mac"},
+    ("api", "trader"): {"root_id", "frozen_empty", "created_at"},
+    ("api", "enrolment_code"): {"redeemed_by_jkt"},
+}
+
+
+async def columns(db: asyncpg.Connection, role: str, table: str, verb: str) -> dict[str, bool]:
+    rows = await db.fetch(
+        "SELECT attname, has_column_privilege($1, attrelid, attnum, $3) AS may FROM pg_attribute"
+        " WHERE attrelid = $2::text::regclass AND attnum > 0 AND NOT attisdropped",
+        *(f"tripcord_{role}", table, verb),
+    )
+    return {row["attname"]: row["may"] for row in rows}
+
+
+async def test_updates_reach_the_columns_listed_and_no_other(admin: asyncpg.Connection) -> None:
+    for (role, table), expected in UPDATABLE.items():
+        found = await columns(admin, role, table, "UPDATE")
+        assert {name for name, allowed in found.items() if allowed} == expected, (role, table)
+
+
+async def test_nothing_is_born_decided_proven_or_redeemed(admin: asyncpg.Connection) -> None:
+    for (role, table), expected in NOT_INSERTABLE.items():
+        found = await columns(admin, role, table, "INSERT")
+        assert {name for name, allowed in found.items() if not allowed} == expected, (role, table)
