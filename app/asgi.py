@@ -107,9 +107,15 @@ async def _serve(settings: ApiSettings) -> None:
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
+            loop.add_signal_handler(number, _stop, services, server)
         _LOG.info("api listens", extra={"port": settings.api_port})
         await server.serve()
+
+
+def _stop(services: Services, server: Server) -> None:
+    """Long polls end first: the server waits for what is under way."""
+    services.stopping.set()
+    server.stop()  # type: ignore[no-untyped-call]
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """/v1/approvals: what waits for a person, and what the person says."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -151,9 +152,10 @@ async def _wait_for(
             found = await store.list_pending(
                 tx, principal.trader, services.clock.now(), after=after, limit=_PAGE
             )
-        if found or services.clock.now() >= ends_at:
+        if found or services.stopping.is_set() or services.clock.now() >= ends_at:
             return found
-        await asyncio.sleep(_POLL.total_seconds())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(services.stopping.wait(), _POLL.total_seconds())
 
 
 async def _carry_out(

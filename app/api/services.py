@@ -1,5 +1,6 @@
 """What handlers call. Made once, in `wiring.api`."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     grant_requests: GrantRequests
     sign_ins: SignIns
     public_origin: str
+    stopping: asyncio.Event
 
     async def ask_signer(self, request: AnyRequest, verb: Verb) -> Any:
         """Relay a verb; a refusal that the signer has logged is not logged again here."""

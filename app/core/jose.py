@@ -84,7 +84,7 @@ def _check_use(jwk: dict[str, Any], algorithm: str) -> None:
     """What the key says of itself (RFC 7517 sections 4.2 to 4.4) may only agree."""
     named = {"EdDSA", "Ed25519"} if algorithm == "EdDSA" else {algorithm}
     operations = jwk.get("key_ops", ["verify"])
-    if jwk.get("use", "sig") != "sig" or jwk.get("alg", algorithm) not in named:
+    if jwk.get("use", "sig") != "sig" or str(jwk.get("alg", algorithm)) not in named:
         raise KeyRejected
     if not isinstance(operations, list) or "verify" not in operations:
         raise KeyRejected
@@ -162,6 +162,7 @@ def verify_jws(
     *,
     expected_key: Jwk,
     expected_typ: str,
+    expected_kid: str | None = None,
     allowed_header: frozenset[str] = frozenset({"alg", "typ", "kid"}),
 ) -> bytes:
     """Verify a compact JWS with one known key and return its payload.
@@ -180,7 +181,7 @@ def verify_jws(
     if header.keys() - allowed_header:
         raise SignatureRejected
     # (3) A named key must be the expected one.
-    if "kid" in header and header["kid"] != jwk_thumbprint(expected_key):
+    if "kid" in header and header["kid"] != (expected_kid or jwk_thumbprint(expected_key)):
         raise SignatureRejected
     # (4) The signature itself.
     if not _ALGORITHMS[algorithm].verify(signing_input, key, signature):

@@ -59,9 +59,11 @@ class PlatformService:
         if header.get("typ") not in _TYPES:
             raise ClientRejected
         try:
+            key, kid = _key_of(platform, header)
             verify_jws(
                 assertion,
-                expected_key=_key_of(platform, header),
+                expected_key=key,
+                expected_kid=kid,
                 expected_typ=header["typ"],
                 allowed_header=frozenset({"alg", "typ", "kid"}),
             )
@@ -123,11 +125,13 @@ class PlatformService:
         return datetime.fromtimestamp(claims.exp, tz=UTC)
 
 
-def _key_of(platform: Platform, header: dict[str, Any]) -> Jwk:
-    """The registered key that `kid` names (its `kid` or thumbprint), or the only one."""
+def _key_of(platform: Platform, header: dict[str, Any]) -> tuple[Jwk, str]:
+    """The registered key that `kid` names, by its own name or its thumbprint, or the only one."""
     keys = platform.jwks.get("keys", [])
     for jwk in keys:
         reduced = public_jwk(jwk, "ES256", "EdDSA", "RS256")
-        if header.get("kid") in (jwk.get("kid"), jwk_thumbprint(reduced)) or len(keys) == 1:
-            return reduced
+        jkt = jwk_thumbprint(reduced)
+        named = header.get("kid")
+        if named in (jwk.get("kid"), jkt) or len(keys) == 1:
+            return reduced, named if isinstance(named, str) and named == jwk.get("kid") else jkt
     raise ClientRejected

@@ -73,6 +73,7 @@ async def api(settings: ApiSettings) -> AsyncIterator[Services]:
             grant_requests=GrantRequests(db, clock),
             sign_ins=SignIns(db, clock),
             public_origin=origin,
+            stopping=asyncio.Event(),
         )
     finally:
         sweeping.cancel()

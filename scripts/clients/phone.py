@@ -191,6 +191,10 @@ class Phone(Device):
         """Revoke everything at once. One factor (this device), no code, no second question."""
         return receipt_from(self.call("POST", "/v1/break-glass", {}))
 
+    def revoke(self, token_id: UUID) -> Receipt:
+        """Revoke one node and everything beneath it: a bot, a key, a session."""
+        return receipt_from(self.call("DELETE", f"/v1/tokens/{token_id}"))
+
     def _sealing_key(self, purpose: str) -> SealingKey:
         answer = self.call("POST", "/v1/sealing-keys", {"purpose": purpose})
         return check_sealing_key(

@@ -13,13 +13,17 @@ USED = "X-MBX-USED-WEIGHT-1M"
 Start = Callable[[Options], Sandbox]
 
 
-def test_answers_tell_the_used_weight(url: str) -> None:
-    connection = Connection(url)
+def test_answers_tell_the_used_weight(start: Start) -> None:
+    connection = Connection(start(Options()).url)
     first = int(connection.public("/api/v3/ping").headers[USED])
     dearer = connection.public("/api/v3/ticker/24hr").headers[USED]
     assert int(dearer) in (first + 80, 80), "the minute may turn between the two"
     refused = connection.public("/api/v3/depth", symbol="NOPE")
     assert (refused.status, int(refused.headers[USED]) >= 5) == (400, True)
+
+
+def test_a_venue_without_a_weight_limit_tells_no_weight(url: str) -> None:
+    assert USED not in Connection(url).public("/api/v3/ping").headers
 
 
 def test_too_much_weight_is_refused_with_the_time_to_wait(start: Start) -> None:

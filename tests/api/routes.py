@@ -1,0 +1,152 @@
+"""The reviewed table: every route, who may call it, and a request that would do something.
+
+A new route without a row here fails a test. "anyone" needs nothing at all; the words of `MAY`
+are credentials, each refused on every other row.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from app.core.ids import new_id
+from scripts.clients.encoding import b64url
+from scripts.clients.keys import KeyPair
+from tests.api.rows import TraderRow
+
+Sample = Callable[[TraderRow], Any]
+
+ANYONE = "anyone"
+DEVICE, SESSION, GRANT = "device", "session", "grant"
+"""DPoP-bound tokens."""
+CLIENT = "client"
+"""A platform's access token, Bearer."""
+PROOF = "proof"
+"""A proof of possession alone: of a key that has no token yet."""
+CARD, RECEIPT, ASSERTION = "card", "receipt", "assertion"
+"""Capabilities that travel in the request itself."""
+
+
+class Row(NamedTuple):
+    method: str
+    path: str
+    may: tuple[str, ...]
+    body: Sample | None = None
+    form: Sample | None = None
+
+    def target(self, trader: TraderRow) -> str:
+        """The path for one trader's own things."""
+        ids = {
+            "{approval_id:uuid}": trader.approval_id,
+            "{credential_id:uuid}": trader.credential_id,
+            "{token_id:uuid}": trader.credential_id,
+            "{trader_id:uuid}": trader.trader_id,
+            "{order_id:uuid}": new_id(),
+            "{session_id:uuid}": new_id(),
+            "{revocation_id:uuid}": new_id(),
+            "{path:str}": "nothing.json",
+        }
+        target = self.path
+        for name, value in ids.items():
+            target = target.replace(name, str(value))
+        return target
+
+
+_ENVELOPE = {"ephemeral": "AAAA", "ciphertext": "AAAA"}
+_MONEY = {"amount": "10", "quote": "USDT"}
+
+
+def new_grant(trader: TraderRow) -> dict[str, Any]:
+    return {
+        "kind": "grant",
+        "trader_id": str(trader.trader_id),
+        "parent_id": str(trader.credential_id),
+        "public_jwk": KeyPair.ed25519().public_jwk,
+        "model": {"name": "Trend 1", "digest": "d", "version": "1"},
+        "markets": ["BTCUSDT"],
+        "allocation": _MONEY,
+        "free_limit": _MONEY,
+        "max_order": _MONEY,
+    }
+
+
+def new_device(_: TraderRow) -> dict[str, Any]:
+    return {
+        "enrolment_code": "tc_enrol_x",
+        "public_jwk": KeyPair.p256().public_jwk,
+        "name": "a phone",
+        "statement": "e30.e30.AA",
+    }
+
+
+def new_credential(_: TraderRow) -> dict[str, Any]:
+    return {
+        "statement": "e30.e30.AA",
+        "envelope": _ENVELOPE,
+        "algorithm": "hmac-sha256",
+        "proof": "AAAA",
+    }
+
+
+def new_card(_: TraderRow) -> dict[str, Any]:
+    return {"card_id": str(new_id()), "secret_sha256": b64url(bytes(32))}
+
+
+def new_session(trader: TraderRow) -> dict[str, Any]:
+    return {"trader_id": str(trader.trader_id), "public_jwk": KeyPair.p256().public_jwk}
+
+
+def _fixed(**members: Any) -> Sample:
+    return lambda _: members
+
+
+_READERS = (DEVICE, SESSION)
+_TRADERS_OWN = (DEVICE, SESSION, GRANT)
+
+ROWS = (
+    Row("GET", "/livez", (ANYONE,)),
+    Row("GET", "/readyz", (ANYONE,)),
+    Row("GET", "/schema", (ANYONE,)),
+    Row("GET", "/schema/openapi.json", (ANYONE,)),
+    Row("GET", "/schema/{path:str}", (ANYONE,)),
+    Row("GET", "/.well-known/oauth-authorization-server", (ANYONE,)),
+    Row("POST", "/oauth/token", (ASSERTION,), form=_fixed(
+        grant_type="client_credentials",
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        client_assertion="e30.e30.AA",
+    )),
+    Row("POST", "/oauth/introspect", (CLIENT,), form=lambda t: {"token": t.grant.token.reveal()}),
+    Row("POST", "/v1/traders", (CLIENT,), _fixed()),
+    Row("GET", "/v1/traders/{trader_id:uuid}", (CLIENT,)),
+    Row("GET", "/v1/traders/{trader_id:uuid}/exchange-credentials", (CLIENT,)),
+    Row("POST", "/v1/tokens", (CLIENT,), new_grant),
+    Row("POST", "/v1/devices", (PROOF,), new_device),
+    Row("POST", "/v1/sessions", (PROOF,), new_session),
+    Row("POST", "/v1/sessions/{session_id:uuid}/proof", (PROOF,),
+        lambda t: {"trader_id": str(t.trader_id), "code": "123456"}),
+    Row("GET", "/v1/devices", _READERS),
+    Row("GET", "/v1/factors", _READERS),
+    Row("GET", "/v1/sessions", _READERS),
+    Row("GET", "/v1/tokens", _READERS),
+    Row("GET", "/v1/exchange-credentials", _READERS),
+    Row("GET", "/v1/exchange-credentials/{credential_id:uuid}", _READERS),
+    Row("POST", "/v1/sealing-keys", (DEVICE,), _fixed(purpose="totp")),
+    Row("POST", "/v1/factors/totp", (DEVICE,),
+        _fixed(statement="e30.e30.AA", envelope=_ENVELOPE, code="123456")),
+    Row("POST", "/v1/exchange-credentials", (DEVICE,), new_credential),
+    Row("GET", "/v1/approvals", (DEVICE,)),
+    Row("GET", "/v1/approvals/{approval_id:uuid}", (DEVICE,)),
+    Row("POST", "/v1/approvals/{approval_id:uuid}/decision", (DEVICE,),
+        _fixed(statement="e30.e30.AA")),
+    Row("POST", "/v1/orders", (GRANT,), _fixed(order="e30.e30.AA")),
+    Row("GET", "/v1/orders", _TRADERS_OWN),
+    Row("GET", "/v1/orders/{order_id:uuid}", _TRADERS_OWN),
+    Row("GET", "/v1/balances", _TRADERS_OWN),
+    Row("POST", "/v1/break-glass", (DEVICE,), _fixed()),
+    Row("DELETE", "/v1/tokens/{token_id:uuid}", (DEVICE,)),
+    Row("POST", "/v1/revocation-cards", (DEVICE,), new_card),
+    Row("POST", "/v1/revocation-cards/redeem", (CARD,), _fixed(card="tc_card_x")),
+    Row("GET", "/v1/revocations/{revocation_id:uuid}", (RECEIPT,)),
+    Row("GET", "/v1/access-log", (DEVICE, RECEIPT)),
+    Row("GET", "/v1/access-log/checkpoints", (DEVICE, RECEIPT)),
+)  # fmt: skip
+
+PROTECTED = tuple(row for row in ROWS if ANYONE not in row.may)

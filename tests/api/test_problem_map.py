@@ -1,0 +1,94 @@
+"""Every refusal there is has a status, a code of its own and a sentence for a person."""
+
+import importlib
+import pkgutil
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+import app
+from app.api.problems import PREFIX, STATUS, respond
+from app.core.errors import DomainError
+from app.verbs.errors import RefusedByPeer
+from app.verbs.wire import Refusal
+
+FORWARDED = RefusedByPeer
+"""Carries another refusal's code and sentence; its own never leave a process."""
+
+ONE_ANSWER = {
+    "token_rejected": {"app.core.token.TokenMalformed", "app.tokens.errors.TokenRejected"},
+}
+"""Different inside, and nobody outside may tell them apart: code and sentence are the same."""
+
+
+def _descendants(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _all_refusals() -> list[type[DomainError]]:
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    ours = {kind for kind in _descendants(DomainError) if kind.__module__.startswith("app.")}
+    return sorted(ours - {FORWARDED}, key=lambda kind: (kind.__module__, kind.__name__))
+
+
+REFUSALS = _all_refusals()
+
+
+def _name(kind: type[DomainError]) -> str:
+    return f"{kind.__module__}.{kind.__name__}"
+
+
+@pytest.mark.parametrize("kind", REFUSALS, ids=_name)
+def test_a_refusal_has_a_status_and_words_for_a_person(kind: type[DomainError]) -> None:
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
+    assert 400 <= STATUS[kind.code] < 600
+    assert re.fullmatch(r"[A-Z][^\n]{8,120}\.", kind.sentence)
+    assert "_" not in kind.sentence
+
+
+def test_no_code_means_two_things() -> None:
+    by_code = defaultdict(set)
+    for kind in REFUSALS:
+        by_code[kind.code].add(kind)
+    shared = {code: kinds for code, kinds in by_code.items() if len(kinds) > 1}
+    assert {code: {_name(k) for k in kinds} for code, kinds in shared.items()} == ONE_ANSWER
+    for kinds in shared.values():
+        assert len({kind.sentence for kind in kinds}) == 1
+
+
+def test_no_status_is_kept_for_a_refusal_that_is_gone() -> None:
+    assert set(STATUS) == {kind.code for kind in REFUSALS}
+
+
+def test_a_code_nobody_mapped_is_our_fault_and_not_a_yes() -> None:
+    strange = RefusedByPeer(Refusal("never_heard_of", "No.", None, None, 0))
+    assert respond(strange).status_code == 500
+
+
+def test_a_refusal_says_when_to_come_back_and_which_rule_it_was() -> None:
+    busy = RefusedByPeer(Refusal("trader_busy", "Too many requests.", "max_order", "n", 7))
+    response = respond(busy)
+    assert response.headers["Retry-After"] == "7"
+    assert response.status_code == 429
+    assert b'"rule":"max_order"' in response.content
+    assert PREFIX.encode() + b"trader_busy" in response.content
+
+
+def test_a_challenge_says_which_scheme_was_expected() -> None:
+    schemes = {
+        kind.code: respond(kind()).headers.get("WWW-Authenticate", "")
+        for kind in REFUSALS
+        if kind.code in {"token_missing", "token_rejected", "proof_rejected", "client_rejected"}
+    }
+    assert schemes == {
+        "token_missing": "DPoP",
+        "token_rejected": 'DPoP error="invalid_token"',
+        "proof_rejected": 'DPoP error="invalid_dpop_proof"',
+        "client_rejected": 'Bearer error="invalid_token"',
+    }

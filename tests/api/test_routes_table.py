@@ -1,0 +1,34 @@
+"""The table of routes is complete, and says nothing of routes that are gone."""
+
+from typing import Any
+
+from app import asgi
+from tests.api.routes import ANYONE, ROWS
+
+
+def application_routes() -> set[tuple[str, str]]:
+    """(method, path) of every handler, less the OPTIONS that the framework adds to each path."""
+    unused: Any = None
+    router = asgi.router(unused)
+    return {
+        (method, route.path)
+        for route in router.routes
+        for method in getattr(route, "route_handler_map", {"?": None})
+        if method != "OPTIONS"
+    }
+
+
+def test_every_route_of_the_application_has_a_row_that_says_who_may() -> None:
+    assert application_routes() == {(row.method, row.path) for row in ROWS}
+
+
+def test_a_row_names_one_route_once_and_open_ones_are_open_to_all() -> None:
+    assert len({(row.method, row.path) for row in ROWS}) == len(ROWS)
+    assert all(row.may == (ANYONE,) for row in ROWS if ANYONE in row.may)
+    assert all(row.may for row in ROWS)
+
+
+def test_nothing_of_a_trader_is_open_to_anyone() -> None:
+    for row in ROWS:
+        if ANYONE in row.may:
+            assert not row.path.startswith(("/v1", "/oauth"))

@@ -1,0 +1,220 @@
+"""Real clients, the real api process, the real signer: what refuses, and that nothing stays."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from scripts.clients import statements
+from scripts.clients.approvals import Decision
+from scripts.clients.bot import Bot, limit_order
+from scripts.clients.browser import Browser
+from scripts.clients.encoding import Secret
+from scripts.clients.enrolment import parse_enrolment
+from scripts.clients.http import Api, Dpop, Refused
+from scripts.clients.keys import KeyPair
+from scripts.clients.phone import Phone
+from scripts.clients.platform import Invitation, Money, Platform
+from tests.api.process import ApiProcess
+from tests.api.real_signer import Courier, real_signer
+from tests.api.rows import add_platform, counts
+from tests.support.postgres import FreshDatabase
+from tests.vault.support import Token, find_module, make_token
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+T = TypeVar("T")
+
+
+async def do(work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """The clients block: they get a thread, because the signer runs in this loop."""
+    return await asyncio.to_thread(work, *arguments, **named)
+
+
+async def code_of(work: Callable[..., Any], *arguments: Any, **named: Any) -> tuple[int, str]:
+    """Status and problem code with which something is refused."""
+    with pytest.raises(Refused) as refused:
+        await do(work, *arguments, **named)
+    assert refused.value.type.startswith("urn:tripcord:problem:")
+    return refused.value.status, refused.value.code
+
+
+@pytest.fixture(scope="module")
+def hsm(tmp_path_factory: pytest.TempPathFactory) -> Token:
+    module = find_module("softhsm")
+    if module is None:
+        pytest.skip("SoftHSM is not installed")
+    return make_token("softhsm", module, tmp_path_factory.mktemp("api") / "hsm")
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tc-") as folder:
+        yield Path(folder)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def courier(module_database: FreshDatabase, hsm: Token, run: Path) -> AsyncIterator[Courier]:
+    async with real_signer(module_database, hsm, run) as courier:
+        yield courier
+
+
+@pytest.fixture(scope="module")
+def origin(module_database: FreshDatabase, courier: Courier, run: Path) -> Iterator[str]:
+    assert courier is not None
+    running = ApiProcess(module_database, run, origin=None)
+    yield running.url
+    assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def api(origin: str) -> Iterator[Api]:
+    with Api(origin) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(api: Api, rows: asyncpg.Connection) -> Platform:
+    row = await add_platform(rows)
+    return Platform(api, client_id=str(row.platform_id), key=row.key)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def invitation(shop: Platform) -> Invitation:
+    return await do(shop.create_trader)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def phone(invitation: Invitation) -> AsyncIterator[Phone]:
+    new = Phone(name="a phone", inbox=None)
+    await do(new.enrol, invitation.enrolment_uri.reveal())
+    yield new
+    new.close()
+
+
+Unchanged = Callable[[Awaitable[tuple[int, str]]], Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture
+def unchanged(rows: asyncpg.Connection) -> Unchanged:
+    async def check(attempt: Awaitable[tuple[int, str]]) -> tuple[int, str]:
+        before = await counts(rows)
+        refusal = await attempt
+        assert await counts(rows) == before
+        return refusal
+
+    return check
+
+
+async def test_a_phone_that_signs_for_something_else_is_not_enrolled(
+    api: Api, invitation: Invitation, unchanged: Unchanged
+) -> None:
+    scanned = parse_enrolment(invitation.enrolment_uri.reveal())
+    key, other = KeyPair.p256(), KeyPair.p256()
+    good = statements.bind_device(scanned, jkt=key.jkt, name="a phone")
+
+    def bind(statement: str, **changes: Any) -> Any:
+        body = {
+            "enrolment_code": scanned.code.reveal(),
+            "public_jwk": key.public_jwk,
+            "name": "a phone",
+            "statement": statement,
+        }
+        return api.call("POST", "/v1/devices", auth=Dpop(key), json=body | changes)
+
+    for statement in (
+        other.statement(good),
+        key.statement(good | {"name": "another phone"}),
+        key.statement(good | {"jkt": other.jkt}),
+        key.statement(good | {"trader_id": str(UUID(int=1))}),
+        key.statement(good | {"domain": "tripcord/link/v1"}),
+        key.statement(good, typ="JWT"),
+        "e30.e30.AA",
+    ):
+        status, code = await unchanged(code_of(bind, statement))
+        assert (status, code) in {(403, "signature_rejected"), (403, "statement_rejected")}
+    strange = await unchanged(code_of(bind, key.statement(good), public_jwk=other.public_jwk))
+    assert strange == (401, "proof_rejected")
+    weird = await unchanged(code_of(bind, key.statement(good), enrolment_code="tc_enrol_x"))
+    assert weird == (401, "token_rejected")
+    assert (await do(bind, key.statement(good))).status == 201
+
+
+async def test_a_second_key_with_the_same_code_gets_nothing(
+    phone: Phone, invitation: Invitation
+) -> None:
+    thief = Phone(name="a thief", inbox=None)
+    try:
+        refusal = await code_of(thief.enrol, invitation.enrolment_uri.reveal())
+    finally:
+        thief.close()
+    assert refusal[0] == 403
+    assert phone.account.trader_id == invitation.trader_id
+
+
+async def test_a_code_and_the_phone_together_make_a_session_and_neither_alone_does(
+    phone: Phone, api: Api, unchanged: Unchanged, rows: asyncpg.Connection
+) -> None:
+    await do(phone.enrol_totp, label="app")
+    browser = Browser(api)
+    await do(browser.start, phone.account.trader_id)
+    assert await unchanged(code_of(browser.prove, "000000x")) == (403, "totp_rejected")
+    prompt = await do(phone.await_approval, template="sign_in/1")
+    early = await unchanged(code_of(phone.decide, prompt, Decision.APPROVE))
+    assert early == (409, "session_code_missing")
+    assert await do(browser.prove, phone.next_code()) == "pending"
+    await do(phone.decide, prompt, Decision.APPROVE)
+    token = await do(browser.await_session, seconds=5)
+    tree = await do(api.call, "GET", "/v1/tokens", auth=Dpop(browser._key, token))
+    assert [node["kind"] for node in tree.body["items"]] == ["trader", "device", "session"]
+    mine = await do(api.call, "GET", "/v1/access-log", auth=phone.auth)
+    refusals = [item["rule"] for item in mine.body["items"] if item["outcome"] == "refused"]
+    # The wrong code is in the system's chain: nobody without a token fills a trader's.
+    assert refusals == ["session_code_missing"]
+    twice = "SELECT count(*) FROM access_log WHERE rule LIKE 'http_%' AND trader_id = $1"
+    assert await rows.fetchval(twice, phone.account.trader_id) == 0
+
+
+async def test_a_link_and_a_grant_are_dead_until_the_phone_says_yes_and_again_after_the_pull(
+    phone: Phone, shop: Platform, api: Api, courier: Courier, unchanged: Unchanged
+) -> None:
+    await do(phone.enrol_totp, label="app")
+    trader_id = phone.account.trader_id
+    link = {"venue": "sandbox", "api_key_id": "AKID", "label": "mine"}
+    credential_id = await do(phone.link_key, secret=Secret("s" * 64), **link)
+    bot, wish = Bot(api), limit_order(market="BTCUSDT", side="buy", quantity="1", price="1")
+    ask = {
+        "trader_id": trader_id,
+        "credential_id": credential_id,
+        "model_jwk": bot.key.public_jwk,
+        "model": {"name": "Trend", "digest": "d", "version": "1"},
+        "markets": ["BTCUSDT"],
+        "allocation": Money("100", "USDT"),
+        "free_limit": Money("10", "USDT"),
+        "max_order": Money("50", "USDT"),
+    }
+    early = await unchanged(code_of(shop.request_grant, **ask))
+    assert early == (409, "credential_not_active")
+    assert await courier.read_back(trader_id, credential_id) == "verifying"
+    prompt = await do(phone.await_approval, template="key_link/1")
+    await do(phone.decide, prompt, Decision.APPROVE)
+    assert (await do(phone.credential, credential_id))["state"] == "active"
+    asked = await do(shop.request_grant, **ask)
+    bot.use_grant(trader_id=trader_id, grant_id=asked.token_id, token=asked.token)
+    assert await do(shop.introspect, asked.token) == {"active": False}
+    assert await unchanged(code_of(bot.submit, wish)) == (401, "token_rejected")
+    prompt = await do(phone.await_approval, template="bot_grant/1", approval_id=asked.approval_id)
+    await do(phone.decide, prompt, Decision.APPROVE)
+    answer = await do(shop.introspect, asked.token)
+    assert (answer["active"], answer["tripcord_kind"]) == (True, "grant")
+    status, _ = await code_of(bot._submit_once, wish)
+    assert status in {403, 503}  # no price and no courier: doubt means no
+    await do(phone.pull_the_cord)
+    assert await do(shop.introspect, asked.token) == {"active": False}
+    assert await unchanged(code_of(bot._submit_once, wish)) == (401, "token_rejected")
