@@ -6,7 +6,8 @@ import json
 import asyncpg
 import pytest
 
-from tests.api.caller import Caller, refused
+from scripts.clients.keys import KeyPair
+from tests.api.caller import ORIGIN, Caller, refused
 from tests.api.routes import PROTECTED, Row, new_grant
 from tests.api.rows import PlatformRow, TraderRow, counts
 from tests.api.signer import StandInSigner
@@ -87,6 +88,26 @@ async def test_a_number_is_refused_wherever_it_stands(
         response = await caller.call("POST", "/v1/sealing-keys", by=trader.device, body=body)
         refused(response, 400, "malformed")
     assert signer.asked == []
+
+
+NOT_EVEN_READ = {name: text for name, text in NUMBERS.items() if "integer" not in name}
+
+
+@pytest.mark.parametrize("number", NOT_EVEN_READ.values(), ids=NOT_EVEN_READ.keys())
+async def test_a_number_with_two_readings_is_refused_even_where_anything_may_stand(
+    number: bytes, caller: Caller, trader: TraderRow
+) -> None:
+    """A public key may have members we do not know: an integer passes there, a float never."""
+    key = KeyPair.p256()
+    headers = {"DPoP": key.dpop_proof("POST", f"{ORIGIN}/v1/sessions")}
+    for value, accepted in ((number, False), (b"7", True)):
+        jwk = json.dumps(key.public_jwk).encode()[:-1] + b',"x-extra":' + value + b"}"
+        body = b'{"trader_id":"%s","public_jwk":%s}' % (str(trader.trader_id).encode(), jwk)
+        response = await caller.call("POST", "/v1/sessions", headers=headers, body=body)
+        if accepted:
+            assert response.status_code == 201
+        else:
+            refused(response, 400, "malformed")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Query parameters: a wrong one is refused, a page goes on where the last one ended."""
 
+import asyncio
 import time
 
 import asyncpg
@@ -8,7 +9,7 @@ import pytest
 from app.core.ids import new_id
 from app.core.token import TokenKind
 from tests.api.caller import Caller, refused
-from tests.api.rows import TraderRow, add_approval, add_party
+from tests.api.rows import TraderRow, add_approval, add_party, fence
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,6 +57,18 @@ async def test_a_long_poll_answers_when_there_is_something_and_when_its_time_is_
     new = await add_approval(rows, trader.trader_id, trader.credential_id)
     response = await caller.call("GET", after + "25", by=trader.device)
     assert [item["approval_id"] for item in response.json()["items"]] == [str(new)]
+
+
+async def test_a_device_that_is_revoked_while_it_waits_hears_nothing_more(
+    caller: Caller, trader: TraderRow, rows: asyncpg.Connection
+) -> None:
+    path = f"/v1/approvals?wait=25&cursor={trader.approval_id}"
+    waiting = asyncio.create_task(caller.call("GET", path, by=trader.device))
+    await asyncio.sleep(0.1)
+    await fence(rows, trader.trader_id, trader.root_id, 5)
+    await add_approval(rows, trader.trader_id, trader.credential_id)
+    async with asyncio.timeout(10):
+        refused(await waiting, 401, "token_rejected")
 
 
 async def test_the_tree_comes_in_pages_without_gaps_or_repeats(

@@ -1,0 +1,141 @@
+"""Clean-up: the one exception to "nothing signs after a revoke", and its bounds (P1)."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import pytest
+
+from app.core.ids import new_id
+from app.verbs.wire import CleanUp, CleanUpReply
+from tests.signing.bot import Bot
+from tests.signing.parts import Signer
+from tests.signing.trader import Trader
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def revoked(trader: Trader, node: UUID) -> UUID:
+    receipt = await trader.signer.revocations.revoke(
+        trader.trader_id, node, reason="test", origin=trader.origin
+    )
+    return receipt.revocation_id
+
+
+def ask(trader: Trader, revocation: UUID, item: int | None = None) -> CleanUp:
+    return CleanUp(trader_id=trader.trader_id, revocation_id=revocation, item_no=item)
+
+
+async def items(signer: Signer, revocation: UUID) -> list[Any]:
+    return list(
+        await signer.admin.fetch(
+            "SELECT * FROM cleanup_item WHERE revocation_id = $1 ORDER BY item_no", revocation
+        )
+    )
+
+
+async def test_open_orders_beneath_the_revoked_node_are_cancelled_and_nothing_else(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    beside = await trader.grant()
+    mine = [await bot.place() for _ in range(2)]
+    await beside.place()
+    await bot.hold()
+    done = await bot.place()
+    await signer.as_owner(
+        ("UPDATE bot_order SET state = 'filled' WHERE order_id = $1", done.order_id)
+    )
+    revocation = await revoked(trader, bot.grant_id)
+    reply: CleanUpReply = await signer.ask(ask(trader, revocation))
+    assert reply.items == 2
+    listed = await items(signer, revocation)
+    assert [(item["kind"], item["order_id"]) for item in listed] == [
+        ("cancel", order.order_id) for order in mine
+    ]
+    for item, order in zip(listed, mine, strict=True):
+        signed = (await signer.ask(ask(trader, revocation, item["item_no"]))).release
+        assert signed is not None
+        assert (signed.method, signed.purpose, signed.subject_id) == (
+            "DELETE", "cancel", order.order_id,
+        )  # fmt: skip
+        query = parse_qs(signed.path_and_query.partition("?")[2] or signed.body.decode())
+        assert query["origClientOrderId"] == [order.client_order_id]
+    assert [e["event"] for e in await signer.log(trader.trader_id)][-2:] == [
+        "cleanup.released", "cleanup.released",
+    ]  # fmt: skip
+
+
+async def test_a_revoked_key_is_listed_for_deletion_where_the_venue_cannot(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    revocation = await revoked(trader, trader.root_id)
+    assert (await signer.ask(ask(trader, revocation))).items == 1
+    (item,) = await items(signer, revocation)
+    assert item["kind"] == "delete_key"
+    assert (await signer.ask(ask(trader, revocation, 1))).release is None
+    assert bot.sequence == 0
+
+
+async def test_a_revocation_is_expanded_once(signer: Signer, trader: Trader, bot: Bot) -> None:
+    await bot.place()
+    revocation = await revoked(trader, bot.grant_id)
+    assert [(await signer.ask(ask(trader, revocation))).items for _ in range(3)] == [1, 0, 0]
+    # What would come into the table afterwards is no longer part of it.
+    assert len(await items(signer, revocation)) == 1
+
+
+async def test_clean_up_signs_for_fifteen_minutes_and_for_open_items_only(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    await bot.place()
+    await bot.place()
+    revocation = await revoked(trader, bot.grant_id)
+    await signer.ask(ask(trader, revocation))
+    assert (await signer.ask(ask(trader, revocation, 1))).release is not None
+    await signer.admin.execute(
+        "UPDATE cleanup_item SET state = 'done' WHERE revocation_id = $1 AND item_no = 1",
+        revocation,
+    )
+    assert await signer.refusal(ask(trader, revocation, 1)) == "clean_up_refused"
+    assert await signer.refusal(ask(trader, revocation, 9)) == "clean_up_refused"
+    assert await signer.refusal(ask(trader, new_id(), 1)) == "clean_up_refused"
+    signer.clock.ahead = timedelta(minutes=15, seconds=1)
+    assert await signer.refusal(ask(trader, revocation, 2)) == "clean_up_refused"
+
+
+async def test_clean_up_of_one_trader_is_not_anothers(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    await bot.place()
+    revocation = await revoked(trader, bot.grant_id)
+    await signer.ask(ask(trader, revocation))
+    stranger = Trader(signer)
+    await stranger.enrol()
+    assert await signer.refusal(ask(stranger, revocation, 1)) == "clean_up_refused"
+    assert await signer.refusal(ask(stranger, revocation)) == "clean_up_refused"
+
+
+async def test_a_forged_credential_cancels_nothing(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    await bot.place()
+    revocation = await revoked(trader, bot.grant_id)
+    await signer.ask(ask(trader, revocation))
+    await signer.as_owner(
+        ("UPDATE exchange_credential SET label = 'x' WHERE credential_id = $1",
+         trader.credential_id)
+    )  # fmt: skip
+    assert await signer.refusal(ask(trader, revocation, 1)) == "evidence_forged"
+
+
+async def test_without_a_revoke_there_is_nothing_to_clean(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    """Neither the api nor the courier can store a revocation: only the cord's function does."""
+    await bot.place()
+    for db in (signer.api, signer.db):
+        with pytest.raises(Exception, match="permission denied"):
+            async with db.transaction() as tx:
+                await tx.execute("INSERT INTO revocation SELECT * FROM revocation")
+    assert await signer.refusal(ask(trader, bot.grant_id, 1)) == "clean_up_refused"
