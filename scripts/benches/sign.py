@@ -31,7 +31,7 @@ from scripts.benches.common import (
 )
 from scripts.benches.orders import OrderBook, open_venue
 from scripts.benches.service import Service, service, settings_of
-from scripts.benches.traders import Desk, Trader
+from scripts.benches.traders import MARKET, Desk, Trader
 from scripts.benches.wire import Connection, Timed
 
 GOAL = 1.5
@@ -43,7 +43,11 @@ _CROWD_ROUNDS, _PER_CLIENT = 3, 20
 _SETTLE_SECONDS = 0.3
 """Between two series: what the first set in motion at the venue must not run on in the second."""
 
-_OUTCOME_SECONDS = 60.0
+_PRICE_SECONDS, _OUTCOME_SECONDS = 20.0, 60.0
+_PRICED = """
+    SELECT EXISTS (SELECT FROM market_price JOIN market_snapshot USING (venue_id, market)
+                    WHERE market = $1)
+"""
 _NAMES = ("ours", "bare")
 
 
@@ -106,6 +110,11 @@ def run(console: Console) -> Result:
 async def _prepare(running: Service, traders: Sequence[Trader]) -> Figures:
     await yardstick.make_database(running, traders)
     async with running.owner() as connection:
+        deadline = time.monotonic() + _PRICE_SECONDS
+        while not await connection.fetchval(_PRICED, MARKET):
+            if time.monotonic() >= deadline:
+                raise BenchFailed("the courier brought no price of the market")
+            await asyncio.sleep(_SETTLE_SECONDS)
         return dict(await settings_of(connection))
 
 

@@ -139,3 +139,44 @@ async def test_without_a_revoke_there_is_nothing_to_clean(
             async with db.transaction() as tx:
                 await tx.execute("INSERT INTO revocation SELECT * FROM revocation")
     assert await signer.refusal(ask(trader, bot.grant_id, 1)) == "clean_up_refused"
+
+
+async def test_a_clean_up_without_a_fence_or_of_another_order_signs_nothing(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    """Somebody who owns the database invents a revoke, to cancel what the trader placed by hand."""
+    placed = await bot.place()
+    revocation = await revoked(trader, bot.grant_id)
+    await signer.ask(ask(trader, revocation))
+    await signer.as_owner(("DELETE FROM fence WHERE trader_id = $1", trader.trader_id))
+    assert await signer.refusal(ask(trader, revocation, 1)) == "clean_up_refused"
+    await signer.as_owner(
+        (
+            "INSERT INTO fence VALUES ($1, $2, 'trader', 5, 'test', now(), 1)",
+            trader.trader_id,
+            bot.grant_id,
+        ),
+        (
+            "UPDATE bot_order SET client_order_id = 'by_hand' WHERE order_id = $1",
+            placed.order_id,
+        ),
+    )
+    signed = (await signer.ask(ask(trader, revocation, 1))).release
+    assert signed is not None
+    assert "by_hand" not in signed.path_and_query + signed.body.decode()
+
+
+async def test_a_second_revoke_opens_no_new_fifteen_minutes(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    first, second = await revoked(trader, bot.grant_id), await revoked(trader, trader.root_id)
+    third = await revoked(trader, bot.grant_id)
+    deadline = {
+        row["revocation_id"]: row["cleanup_deadline_at"]
+        for row in await signer.admin.fetch(
+            "SELECT revocation_id, cleanup_deadline_at FROM revocation WHERE trader_id = $1",
+            trader.trader_id,
+        )
+    }
+    assert deadline[third] == deadline[first]
+    assert deadline[second] > deadline[first]  # the root was not fenced before
