@@ -8,6 +8,7 @@ from app.approvals.actions import BotGrant, read_action
 from app.deciding.witness import rung_of
 from app.exchanges.models import VenueOrder
 from app.guardrails.amounts import parse_amount, plain
+from app.guardrails.checks import PRICE_AGE
 from app.guardrails.models import (
     Holding,
     MarketView,
@@ -72,6 +73,9 @@ def market_view(begun: Begun) -> MarketView:
     price, snapshot = begun.price, begun.snapshot
     if price is None or snapshot is None or snapshot.market != price.market:
         raise MarketUnknown(retry_after_seconds=1)
+    # The guardrails refuse an old price too; said here, it tells the bot when to come back.
+    if begun.now - price.as_of > PRICE_AGE:
+        raise MarketUnknown(rule="price_stale", retry_after_seconds=1)
     return MarketView(
         market=snapshot.market,
         base=snapshot.base,

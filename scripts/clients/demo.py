@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=options.json, highlight=False)
     view, stack = View(console), Stack(options.data.resolve())
     world = World(view, stack)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves nothing behind
+        signal.signal(number, _interrupt)
     try:
         results = play(STEPS, world, view)
         ok = all(result["ok"] for result in results)

@@ -36,7 +36,8 @@ class Refused(Exception):
         self.request_id = body.get("instance")
         waits = retry_after is not None and retry_after.isdigit()
         self.retry_after_seconds = int(retry_after or 0) if waits else None
-        super().__init__(f"{status} {self.code}: {self.detail}")
+        rule = f" ({body['rule']})" if body.get("rule") else ""
+        super().__init__(f"{status} {self.code}{rule}: {self.detail}")
 
 
 class Unreachable(Exception):

@@ -53,7 +53,7 @@ class Stack:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         addresses = self.data / "addresses.json"
         stale = _changed_at(addresses)
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli.main", "up"],
                 env={**os.environ, "TRIPCORD_DATA": str(self.data)},

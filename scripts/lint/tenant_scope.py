@@ -28,6 +28,7 @@ EXEMPT: dict[str, str] = {
     "app/egress/store.py:_ACTIVE_KEYS": "the courier's scheduled reads serve everybody",
     "app/egress/store.py:_UNREAD_KEYS": "the courier reads new keys back for everybody",
     "app/orders/cleanup_store.py:_DUE": "the courier cleans up for everybody",
+    "app/orders/store.py:_OVERDUE": "one sweep ends the held orders of everybody",
     "app/orders/store.py:_IN_DOUBT": "the courier reconciles the orders of everybody",
     "app/outbox/store.py:_LEASE": "the dispatcher drains the doorbells of everybody",
 }

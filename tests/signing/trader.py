@@ -86,12 +86,20 @@ class Trader(Phone):
         )
         return found
 
-    async def forget_factor(self) -> None:
-        """As if no authenticator had been bound."""
+    async def replace_factor(self) -> None:
+        """Bind an authenticator in the place of the one there is, as if this were the first day.
+
+        The signer binds none where there is a factor or a credential: both are out of its sight.
+        """
+        hide = "UPDATE exchange_credential SET trader_id = $2 WHERE trader_id = $1"
+        aside = new_id()
         for table in ("totp_state", "wrapped_seed", "totp_factor"):
             await self.signer.as_owner(
                 (f"DELETE FROM {table} WHERE trader_id = $1", self.trader_id)
             )
+        await self.signer.as_owner((hide, self.trader_id, aside))
+        await self.bind_factor()
+        await self.signer.as_owner((hide, aside, self.trader_id))
 
     async def import_key(self) -> UUID:
         imported: ImportedCredential = await self.signer.ask(await self.import_request())
