@@ -51,8 +51,9 @@ class Markets:
                 self._snapshot_due[market] = now + wait
                 self._misses[market] = min(misses + 1, _MOST_DOUBLINGS)
                 self._spawn_snapshot(market)
-            # A market that the venue does not describe has no price to ask for.
-            if market in self._described and desk.pace.take("ticker"):
+            # A market that the venue did not describe when first asked has no price to ask for.
+            known = market in self._described or self._misses[market] <= 1
+            if known and desk.pace.take("ticker"):
                 self._priced_at[market] = now
                 self._spawn_price(market)
 

@@ -166,6 +166,24 @@ async def test_a_clean_up_without_a_fence_or_of_another_order_signs_nothing(
     assert "by_hand" not in signed.path_and_query + signed.body.decode()
 
 
+async def test_a_revoke_of_one_grant_cancels_no_order_of_another(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    """The item, and then the revocation too, rewritten to mean an order that is not revoked."""
+    beside = await trader.grant()
+    alive = await bot.place()
+    await beside.place()
+    revocation = await revoked(trader, beside.grant_id)
+    await signer.ask(ask(trader, revocation))
+    edits = (
+        ("UPDATE cleanup_item SET order_id = $2 WHERE revocation_id = $1", alive.order_id),
+        ("UPDATE revocation SET token_id = $2 WHERE revocation_id = $1", bot.grant_id),
+    )
+    for statement, value in edits:
+        await signer.as_owner((statement, revocation, value))
+        assert await signer.refusal(ask(trader, revocation, 1)) == "clean_up_refused"
+
+
 async def test_a_second_revoke_opens_no_new_fifteen_minutes(
     signer: Signer, trader: Trader, bot: Bot
 ) -> None:

@@ -26,7 +26,7 @@ from app.approvals.actions import (
 from app.approvals.models import Approval, ApprovalState
 from app.core.canonical import sha256
 from app.core.ids import new_id
-from tests.core.keys import Ed25519
+from tests.core.keys import Ed25519, text
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
 from tests.signing.trader import Trader
@@ -191,6 +191,15 @@ async def test_an_approved_order_that_the_model_never_signed_is_not_sent(
     await signer.as_owner(
         ("UPDATE bot_order SET approval_id = $2 WHERE order_id = $1", held.order_id, approval)
     )
+    assert await signer.refusal(bot.execute(approval)) == "action_mismatch"
+    # And with the digest of the true order in it: the terms that were shown are not the model's.
+    digest = text(row["jws_digest"])
+    close = msgspec.structs.replace(action, signed_order_sha256=digest)
+    approval = await insert_approval(signer, close, "trade.order", held.order_id)
+    await signer.as_owner(
+        ("UPDATE bot_order SET approval_id = $2 WHERE order_id = $1", held.order_id, approval)
+    )
+    await trader.approve(approval)
     assert await signer.refusal(bot.execute(approval)) == "action_mismatch"
     assert signer.signatures() == 0
 

@@ -164,6 +164,27 @@ async def test_a_sealing_key_is_signed_by_the_identity_the_phone_pinned(trader: 
     assert (claims["purpose"], claims["expires_at"] - claims["iat"]) == ("totp", 600)
 
 
+async def test_a_device_that_never_uses_its_sealing_keys_gets_no_more(
+    signer: Signer, trader: Trader
+) -> None:
+    await trader.enrol()
+    asked = [await signer.refusal(trader.sealing_key_request("totp")) for _ in range(9)]
+    assert asked == [""] * 8 + ["too_many_sealing_keys"]
+    other = Trader(signer)
+    await other.enrol()
+    assert await signer.refusal(other.sealing_key_request("totp")) == ""
+
+
+async def test_a_device_whose_token_ended_does_nothing_more(signer: Signer, trader: Trader) -> None:
+    await trader.enrol()
+    request = await trader.factor_request()
+    await signer.as_owner(
+        ("UPDATE token SET expires_at = now() WHERE token_id = $1", trader.bound.device_id)
+    )
+    assert await signer.refusal(request) == "device_rejected"
+    assert await signer.refusal(trader.sealing_key_request("totp")) == "device_rejected"
+
+
 async def test_a_first_authenticator_is_bound_once_and_a_second_needs_more(
     signer: Signer, trader: Trader
 ) -> None:

@@ -74,6 +74,24 @@ async def test_an_approval_dated_ahead_is_decided_by_nobody(signer: Signer, bot:
     assert signer.signatures() == 0
 
 
+async def test_a_decision_is_too_old_after_ten_minutes_whatever_the_approval_says(
+    signer: Signer, bot: Bot
+) -> None:
+    """The row's own times are nobody's evidence; the decision's time is under its MAC."""
+    held, back = await bot.hold(), timedelta(minutes=11)
+    move = (
+        "UPDATE approval SET created_at = created_at + $2::interval,"
+        " expires_at = expires_at + $2::interval WHERE approval_id = $1"
+    )
+    await signer.as_owner((move, held.approval_id, -back))
+    signer.clock.ahead = -back
+    await bot.trader.approve(held.approval_id)
+    signer.clock.ahead = timedelta(0)
+    await signer.as_owner((move, held.approval_id, back))
+    assert await signer.refusal(bot.execute(held.approval_id)) == "approval_not_approved"
+    assert signer.signatures() == 0
+
+
 async def test_a_no_after_a_yes_takes_it_back(signer: Signer, bot: Bot) -> None:
     held = await bot.hold()
     await bot.trader.approve(held.approval_id)

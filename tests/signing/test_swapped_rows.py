@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from app.enrolment import factors
 from tests.core.keys import P256
 from tests.signing.bot import Bot
 from tests.signing.forging import HASHED, OTHER_ID, Row, swap
@@ -98,12 +97,8 @@ async def test_seeds_swapped_between_two_traders_prove_nothing(
         assert await signer.refusal(request) == FORGED
 
 
-async def nothing_to_protect(*_: object) -> None:
-    """Beneath the rule that a second first factor is refused: what then holds is tested here."""
-
-
 async def test_an_exchange_secret_is_no_seed_and_a_seed_signs_no_order(
-    signer: Signer, trader: Trader, bot: Bot, monkeypatch: pytest.MonkeyPatch
+    signer: Signer, trader: Trader, bot: Bot
 ) -> None:
     held, copied = await bot.hold(), "SET shard = f.shard, blob = f.blob, blob_mac = f.blob_mac"
     both = (trader.credential_id, trader.factor_id)
@@ -111,9 +106,7 @@ async def test_an_exchange_secret_is_no_seed_and_a_seed_signs_no_order(
     await signer.as_owner((f"{there} WHERE f.credential_id = $1 AND t.factor_id = $2", *both))
     await trader.let_time_pass()
     assert await signer.refusal(await trader.decide_request(held.approval_id)) == FORGED
-    await trader.forget_factor()
-    monkeypatch.setattr(factors, "_check_first", nothing_to_protect)
-    await trader.bind_factor()
+    await trader.replace_factor()
     back = f"UPDATE wrapped_secret t {copied} FROM wrapped_seed f"
     await signer.as_owner(
         (f"{back} WHERE t.credential_id = $1 AND f.factor_id = $2",
@@ -192,15 +185,13 @@ async def test_a_phone_of_another_root_approves_nothing_of_the_first(
 
 
 async def test_an_approval_of_another_root_executes_nothing_of_the_first(
-    signer: Signer, trader: Trader, bot: Bot, monkeypatch: pytest.MonkeyPatch
+    signer: Signer, trader: Trader, bot: Bot
 ) -> None:
     """With an authenticator of its own, moved in beneath the rule that there is one."""
     held = await bot.hold()
     requested, dead = await trader.request_grant()
     intruder = await second_root(signer, trader)
-    await trader.forget_factor()
-    monkeypatch.setattr(factors, "_check_first", nothing_to_protect)
-    await intruder.bind_factor()
+    await intruder.replace_factor()
     for approval in (held.approval_id, requested.approval_id):
         await intruder.approve(approval)  # a decision with a true MAC, of the other root
     signer.courier.releases.clear()
