@@ -182,6 +182,10 @@ async def test_a_revoke_of_one_grant_cancels_no_order_of_another(
     for statement, value in edits:
         await signer.as_owner((statement, revocation, value))
         assert await signer.refusal(ask(trader, revocation, 1)) == "clean_up_refused"
+    # Revoked too, but by another revoke: each receipt's items are its own.
+    await revoked(trader, bot.grant_id)
+    await signer.as_owner((edits[1][0], revocation, beside.grant_id))
+    assert await signer.refusal(ask(trader, revocation, 1)) == "clean_up_refused"
 
 
 async def test_a_second_revoke_opens_no_new_fifteen_minutes(
