@@ -31,12 +31,16 @@ CREATE FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    proof_is_fresh := spend_proof(p_proof_scope, p_proof_hash, p_proof_expires_at);
-    SELECT t.kind, t.jkt, t.path, t.scope, t.expires_at, effective_level(t.trader_id, t.path),
-           r.root_id, r.platform_id,
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO spent_proof VALUES (p_proof_scope, p_proof_hash, p_proof_expires_at)
+    ON CONFLICT DO NOTHING;
+    proof_is_fresh := FOUND;
+    SELECT t.kind, t.jkt, t.path, t.scope, t.expires_at, r.root_id, r.platform_id,
            t.kind <> 'grant' OR EXISTS (SELECT FROM bot_grant g
-                                         WHERE g.trader_id = p_trader AND g.grant_id = p_token)
-      INTO kind, jkt, path, scope, expires_at, level, root_id, platform_id, sealed
+                                         WHERE g.trader_id = p_trader AND g.grant_id = p_token),
+           (SELECT coalesce(max(f.level), 0)::smallint FROM fence f
+             WHERE f.trader_id = p_trader AND f.token_id = ANY (t.path))
+      INTO kind, jkt, path, scope, expires_at, root_id, platform_id, sealed, level
       FROM token t JOIN trader r USING (trader_id)
      WHERE t.trader_id = p_trader AND t.token_id = p_token AND t.secret_hash = p_secret_hash;
 END $$;
@@ -65,11 +69,15 @@ BEGIN
         RAISE EXCEPTION '% does not tell of %', session_user, p_event
             USING ERRCODE = 'insufficient_privilege';
     END IF;
-    INSERT INTO access_log_head (trader_id, chain, position, head_hash)
-    VALUES (p_trader, p_chain, 0, decode(repeat('00', 32), 'hex'))
-    ON CONFLICT DO NOTHING;
     SELECT * INTO head FROM access_log_head
      WHERE trader_id = p_trader AND chain = p_chain FOR NO KEY UPDATE;
+    IF NOT FOUND THEN                                      -- the first entry of a chain
+        INSERT INTO access_log_head (trader_id, chain, position, head_hash)
+        VALUES (p_trader, p_chain, 0, decode(repeat('00', 32), 'hex'))
+        ON CONFLICT DO NOTHING;
+        SELECT * INTO head FROM access_log_head
+         WHERE trader_id = p_trader AND chain = p_chain FOR NO KEY UPDATE;
+    END IF;
     e.trader_id := p_trader;       e.chain := p_chain;
     e.position := head.position + 1; e.at := clock_timestamp();
     e.event := p_event;            e.actor := p_actor;
@@ -224,7 +232,7 @@ CREATE TABLE public.wrapped_secret (
 
 ALTER TABLE public.wrapped_secret OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) RETURNS record
+CREATE FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) RETURNS record
     LANGUAGE plpgsql
     AS $$
 BEGIN
@@ -236,6 +244,12 @@ BEGIN
         RETURN;
     END IF;
     level := effective_level(p_trader, a_grant.path);
+    IF cardinality(a_grant.path) > 3 THEN                  -- beneath root, credential and a grant
+        ancestors := ARRAY(SELECT g FROM bot_grant g
+                            WHERE g.trader_id = p_trader AND g.grant_id = ANY (a_grant.path)
+                              AND g.grant_id <> p_grant
+                            ORDER BY cardinality(g.path));
+    END IF;
     SELECT o.* INTO prior FROM bot_order o
      WHERE o.trader_id = p_trader AND o.grant_id = p_grant AND o.sequence = p_sequence;
     SELECT c.* INTO credential FROM exchange_credential c
@@ -268,14 +282,15 @@ BEGIN
     END IF;
 END $$;
 
-ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
+ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) RETURNS smallint
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT coalesce(max(level), 0)::smallint FROM fence
-     WHERE trader_id = p_trader AND token_id = ANY (p_path)
-$$;
+BEGIN
+    RETURN (SELECT coalesce(max(f.level), 0)::smallint FROM fence f
+             WHERE f.trader_id = p_trader AND f.token_id = ANY (p_path));
+END $$;
 
 ALTER FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) OWNER TO tripcord_owner;
 
@@ -381,9 +396,10 @@ CREATE TABLE public.access_log (
 ALTER TABLE public.access_log OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.log_content_hash(e public.access_log) RETURNS bytea
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT sha256(
+BEGIN
+    RETURN sha256(
         '\x74726970636f72642f6c6f672d656e7472792f763100'::bytea      -- tripcord/log-entry/v1 NUL
         || log_field(uuid_send(e.trader_id)) || log_field(uuid_send(e.chain))
         || log_field(int8send(e.position))
@@ -395,14 +411,17 @@ CREATE FUNCTION public.log_content_hash(e public.access_log) RETURNS bytea
         || log_field(convert_to(e.rule, 'UTF8')) || log_field(e.request_digest)
         || log_field(e.answer_digest) || log_field(convert_to(e.venue_outcome, 'UTF8'))
         || log_field(convert_to(e.address, 'UTF8')) || log_field(convert_to(e.user_agent, 'UTF8'))
-        || log_field(uuid_send(e.device_id)))
-$$;
+        || log_field(uuid_send(e.device_id)));
+END $$;
 
 ALTER FUNCTION public.log_content_hash(e public.access_log) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.log_field(value bytea) RETURNS bytea
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT coalesce(int4send(octet_length(value)) || value, '\xffffffff'::bytea) $$;
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    RETURN coalesce(int4send(octet_length(value)) || value, '\xffffffff'::bytea);
+END $$;
 
 ALTER FUNCTION public.log_field(value bytea) OWNER TO tripcord_owner;
 
@@ -469,6 +488,42 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    moved bot_order;
+    nodes uuid[];
+BEGIN
+    UPDATE bot_order o
+       SET state = p_to, venue_order_id = p_venue_order, filled_quantity = p_filled,
+           venue_code = p_venue_code,
+           outcome_at = CASE WHEN p_to <> 'unknown'
+                             THEN coalesce(o.outcome_at, clock_timestamp()) END
+     WHERE o.trader_id = p_trader AND o.order_id = p_order AND o.state = p_from
+    RETURNING o.* INTO moved;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    SELECT g.path INTO nodes FROM bot_grant g
+     WHERE g.trader_id = p_trader AND g.grant_id = moved.grant_id;
+    IF p_to IN ('filled', 'cancelled', 'rejected') AND moved.filled_quantity < moved.quantity THEN
+        UPDATE node_usage u
+           SET notional = greatest(0, u.notional - moved.notional
+                          * (moved.quantity - moved.filled_quantity) / moved.quantity)
+         WHERE u.trader_id = p_trader AND u.token_id = ANY (nodes) AND u.quote = moved.quote
+           AND u.day = (moved.released_at AT TIME ZONE 'UTC')::date;
+    END IF;
+    PERFORM append_entry(
+        p_trader, '00000000-0000-0000-0000-000000000000', 'order.outcome', p_actor,
+        moved.grant_id, nodes, p_order, p_outcome, NULL, moved.request_digest, p_answer_digest,
+        p_words, NULL, NULL, NULL);
+    RETURN true;
+END $$;
+
+ALTER FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.refuse_another_ending() RETURNS trigger
     LANGUAGE plpgsql
@@ -597,9 +652,12 @@ END $$;
 ALTER FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.shared_venue_level(p_venue text) RETURNS smallint
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
-    AS $$ SELECT level FROM venue WHERE venue_id = p_venue FOR SHARE $$;
+    AS $$
+BEGIN
+    RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue FOR SHARE);
+END $$;
 
 ALTER FUNCTION public.shared_venue_level(p_venue text) OWNER TO tripcord_owner;
 
@@ -1337,21 +1395,12 @@ GRANT UPDATE(notional) ON TABLE public.bot_order TO tripcord_signer;
 GRANT UPDATE(quote) ON TABLE public.bot_order TO tripcord_signer;
 
 GRANT UPDATE(state) ON TABLE public.bot_order TO tripcord_signer;
-GRANT UPDATE(state) ON TABLE public.bot_order TO tripcord_courier;
 
 GRANT UPDATE(rule) ON TABLE public.bot_order TO tripcord_signer;
 
 GRANT UPDATE(request_digest) ON TABLE public.bot_order TO tripcord_signer;
 
-GRANT UPDATE(venue_order_id) ON TABLE public.bot_order TO tripcord_courier;
-
-GRANT UPDATE(filled_quantity) ON TABLE public.bot_order TO tripcord_courier;
-
-GRANT UPDATE(venue_code) ON TABLE public.bot_order TO tripcord_courier;
-
 GRANT UPDATE(released_at) ON TABLE public.bot_order TO tripcord_signer;
-
-GRANT UPDATE(outcome_at) ON TABLE public.bot_order TO tripcord_courier;
 
 GRANT SELECT ON TABLE public.exchange_credential TO tripcord_api;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.exchange_credential TO tripcord_signer;
@@ -1363,16 +1412,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.market_price TO tripcord_courier;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.node_usage TO tripcord_signer;
 GRANT SELECT ON TABLE public.node_usage TO tripcord_courier;
 
-GRANT UPDATE(notional) ON TABLE public.node_usage TO tripcord_courier;
-
 GRANT SELECT ON TABLE public.venue_balance TO tripcord_api;
 GRANT SELECT ON TABLE public.venue_balance TO tripcord_signer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.venue_balance TO tripcord_courier;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 
-REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
+REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_api;
@@ -1412,6 +1459,9 @@ GRANT SELECT ON TABLE public.token TO tripcord_operator;
 REVOKE ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) TO tripcord_courier;
 
 REVOKE ALL ON FUNCTION public.refuse_another_ending() FROM PUBLIC;
 

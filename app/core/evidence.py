@@ -5,9 +5,10 @@ delimiter or to a text form: 1 and "1", NULL and "", one list and another never 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -33,28 +34,13 @@ def row_evidence(kind: str, row: msgspec.Struct) -> bytes:
     return encode_row(kind, [getattr(row, name) for name in row.__struct_fields__ if name != "mac"])
 
 
-def _encode(value: Value) -> bytes:  # noqa: PLR0911 - one return per type reads best
-    match value:
-        case None:
-            return b"N"
-        case bool():
-            return b"T" if value else b"F"
-        case int():
-            return _tagged(b"i", str(value).encode())
-        case str():
-            return _tagged(b"s", value.encode())
-        case bytes():
-            return _tagged(b"b", value)
-        case UUID():
-            return b"u" + value.bytes
-        case datetime():
-            return _tagged(b"t", str(unix_micros(value)).encode())
-        case Decimal():
-            return _tagged(b"d", _digits(value).encode())
-        case list() | tuple():
-            return struct.pack(">cI", b"l", len(value)) + b"".join(_encode(v) for v in value)
-        case _:
-            raise TypeError(f"{type(value).__name__} has no exact encoding")
+def _encode(value: Value) -> bytes:
+    encode = _ENCODERS.get(type(value)) or _encoder_of_subclass(value)
+    return encode(value)
+
+
+def _encode_list(values: Sequence[Value]) -> bytes:
+    return struct.pack(">cI", b"l", len(values)) + b"".join([_encode(v) for v in values])
 
 
 def _digits(value: Decimal) -> str:
@@ -65,3 +51,25 @@ def _digits(value: Decimal) -> str:
 
 def _tagged(tag: bytes, raw: bytes) -> bytes:
     return struct.pack(">cI", tag, len(raw)) + raw
+
+
+_ENCODERS: dict[type[Any], Callable[[Any], bytes]] = {
+    type(None): lambda _: b"N",
+    bool: lambda value: b"T" if value else b"F",
+    int: lambda value: _tagged(b"i", str(value).encode()),
+    str: lambda value: _tagged(b"s", value.encode()),
+    bytes: lambda value: _tagged(b"b", value),
+    UUID: lambda value: b"u" + value.bytes,
+    datetime: lambda value: _tagged(b"t", str(unix_micros(value)).encode()),
+    Decimal: lambda value: _tagged(b"d", _digits(value).encode()),
+    list: _encode_list,
+    tuple: _encode_list,
+}
+
+
+def _encoder_of_subclass(value: Value) -> Callable[[Any], bytes]:
+    """Enums of text, and asyncpg's own UUID: encoded as what they are a kind of."""
+    for kind in type(value).__mro__:
+        if kind in _ENCODERS:
+            return _ENCODERS[kind]
+    raise TypeError(f"{type(value).__name__} has no exact encoding")

@@ -57,24 +57,15 @@ class Outcomes:
 async def apply(tx: Tx, order: Order, said: Outcome, answer: bytes | None) -> bool:
     """Move the order and log it, inside the caller's locked transaction. False: nothing new."""
     outcome = rules.next_outcome(order, said)
-    if outcome is None or not await store.move(tx, order, outcome):
-        return False
-    await append_locked(
+    return outcome is not None and await store.move(
         tx,
-        Entry(
-            trader_id=order.trader_id,
-            event=Event.ORDER_OUTCOME,
-            origin=COURIER,
-            outcome="failed" if outcome.state in _FAILED else "ok",
-            token_id=order.grant_id,
-            path=await store.grant_path(tx, order.trader_id, order.grant_id),
-            subject_id=order.order_id,
-            request_digest=order.request_digest,
-            answer_digest=None if answer is None else sha256(answer),
-            venue_outcome=_words(order, outcome),
-        ),
+        order,
+        outcome,
+        actor=COURIER.actor,
+        ok=outcome.state not in _FAILED,
+        answer_digest=None if answer is None else sha256(answer),
+        words=_words(order, outcome),
     )
-    return True
 
 
 async def log_cleanup(

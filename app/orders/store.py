@@ -23,28 +23,7 @@ _PAGE = f"""
      ORDER BY order_id LIMIT $5
 """
 
-# `outcome_at` is the first clear word: with it a receipt tells which orders slipped.
-# One statement: the order moves from the state that was read, and with the same snapshot what its
-# unfilled part had reserved on every node of its path is given back. A second outcome finds no row.
-_MOVE = """
-    WITH moved AS (
-        UPDATE bot_order o
-           SET state = $4, venue_order_id = $5, filled_quantity = $6, venue_code = $7,
-               outcome_at = CASE WHEN $4 <> 'unknown'
-                                 THEN coalesce(o.outcome_at, clock_timestamp()) END
-         WHERE o.trader_id = $1 AND o.order_id = $2 AND o.state = $3
-        RETURNING o.*
-    ), settled AS (
-        UPDATE node_usage u
-           SET notional = greatest(0, u.notional
-                                      - m.notional * (m.quantity - m.filled_quantity) / m.quantity)
-          FROM moved m JOIN bot_grant g ON g.trader_id = $1 AND g.grant_id = m.grant_id
-         WHERE m.state IN ('filled', 'cancelled', 'rejected') AND m.filled_quantity < m.quantity
-           AND u.trader_id = $1 AND u.token_id = ANY (g.path) AND u.quote = m.quote
-           AND u.day = (m.released_at AT TIME ZONE 'UTC')::date
-    )
-    SELECT order_id FROM moved
-"""
+_MOVE = "SELECT move_order($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
 # Not per trader on purpose: the courier serves all. A key that may not read any more is left out.
 _IN_DOUBT = f"""
@@ -128,13 +107,22 @@ async def page(
     return [_order(row) for row in rows]
 
 
-async def move(tx: Tx, order: Order, outcome: Outcome) -> bool:
-    """Store an outcome made by `rules.next_outcome` and settle what the order had reserved.
+async def move(
+    tx: Tx,
+    order: Order,
+    outcome: Outcome,
+    *,
+    actor: str,
+    ok: bool,
+    answer_digest: bytes | None,
+    words: str,
+) -> bool:
+    """Store an outcome made by `rules.next_outcome`, settle what was reserved, and log it.
 
     A final order gives back the notional of its unfilled part, on every node of its path, for the
     UTC day it was released on. False where the order was moved by another outcome meanwhile.
     """
-    moved = await tx.fetchval(
+    moved: bool = await tx.fetchval(
         _MOVE,
         order.trader_id,
         order.order_id,
@@ -143,8 +131,12 @@ async def move(tx: Tx, order: Order, outcome: Outcome) -> bool:
         outcome.venue_order_id,
         outcome.filled_quantity,
         outcome.venue_code,
+        actor,
+        "ok" if ok else "failed",
+        answer_digest,
+        words,
     )
-    return moved is not None
+    return moved
 
 
 async def in_doubt(tx: Tx, *, older_than_seconds: float, limit: int) -> list[Order]:

@@ -1,12 +1,15 @@
 """From rows to the guardrails' words and back: no decision is made here."""
 
 from decimal import Decimal
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 
-from app.approvals.actions import BotGrant, read_action
+from app.approvals.actions import Amount, BotGrant, read_action
 from app.deciding.witness import rung_of
 from app.exchanges.models import VenueOrder
+from app.grants.models import Grant
 from app.guardrails.amounts import parse_amount, plain
 from app.guardrails.checks import PRICE_AGE
 from app.guardrails.models import (
@@ -22,44 +25,67 @@ from app.guardrails.models import (
 from app.guardrails.presets import NORMAL
 from app.signing.errors import MarketUnknown
 from app.signing.rows import Begun, OrderRow
+from app.vault.errors import EvidenceForged
+
+GRANTS_FROM: Final = 2
+"""Where the grants of a path begin: after the root and the credential."""
 
 
-def limits_of(begun: Begun) -> BotGrant:
+def limits_of(grant: Grant) -> BotGrant:
     """What a person approved when the grant was made; the MAC covers these bytes."""
-    return read_action(begun.grant.limits, BotGrant)
+    return _approved(grant.limits)
+
+
+@lru_cache(maxsize=4096)
+def _approved(limits: bytes) -> BotGrant:
+    # Reading canonical bytes costs more than deciding by them. What is kept is their meaning, the
+    # same for ever; whether they are the grant's is verified in the HSM every time.
+    return read_action(limits, BotGrant)
 
 
 def policy(begun: Begun) -> Policy:
-    """The limits on the path. In this version the grant is the one node that carries limits."""
-    approved = limits_of(begun)
-    return Policy(
-        nodes=(
-            NodeLimits(
-                node_id=begun.grant.grant_id,
-                markets=tuple(approved.markets),
-                max_order=_money(approved.max_order.amount, approved.max_order.quote),
-                allocation=_money(approved.allocation.amount, approved.allocation.quote),
-                free_limit=_money(approved.free_limit.amount, approved.free_limit.quote),
-                expires_at=begun.grant.expires_at,
-            ),
-        ),
-        required=dict(NORMAL),
+    """The limits on the path: those of the grant and of every grant above it (P5).
+
+    Raises
+    ------
+    EvidenceForged
+        A grant of the path is not there, so that its limits are not known.
+    """
+    above = begun.grant.path[GRANTS_FROM:-1]
+    if [grant.grant_id for grant in begun.ancestors] != above:
+        raise EvidenceForged
+    nodes = tuple(_limits(grant) for grant in (*begun.ancestors, begun.grant))
+    return Policy(nodes=nodes, required=dict(NORMAL))
+
+
+def _limits(grant: Grant) -> NodeLimits:
+    approved = limits_of(grant)
+    return NodeLimits(
+        node_id=grant.grant_id,
+        markets=tuple(approved.markets),
+        max_order=_money(approved.max_order),
+        allocation=_money(approved.allocation),
+        free_limit=_money(approved.free_limit),
+        expires_at=grant.expires_at,
     )
 
 
 def state(begun: Begun) -> State:
     used = {(u.token_id, u.quote): u.notional for u in begun.usage}
-    quote = limits_of(begun).allocation.quote
-    node_id = begun.grant.grant_id
+    nodes = [
+        (grant.grant_id, limits_of(grant).allocation.quote)
+        for grant in (*begun.ancestors, begun.grant)
+    ]
     return State(
         rung=rung_of(begun.level),
-        usage=(
+        usage=tuple(
             NodeUsage(
                 node_id=node_id,
                 quote=quote,
                 reserved=used.get((node_id, quote), Decimal(0)),
                 filled=Decimal(0),
-            ),
+            )
+            for node_id, quote in nodes
         ),
         holdings=tuple(
             Holding(asset=b.asset, free=b.free, pending_sell=begun.pending_sell, as_of=b.as_of)
@@ -118,5 +144,6 @@ def amount_text(money: Money) -> str:
     return plain(money.amount)
 
 
-def _money(amount: str, quote: str) -> Money:
-    return Money(amount=Decimal(0) if amount == "0" else parse_amount(amount), quote=quote)
+def _money(shown: Amount) -> Money:
+    amount = Decimal(0) if shown.amount == "0" else parse_amount(shown.amount)
+    return Money(amount=amount, quote=shown.quote)

@@ -54,7 +54,7 @@ class Holding:
         origin: Origin,
     ) -> OrderRow:
         """Spend the sequence, store the order as `held`, ask, and ring: one commit."""
-        approved = guard.limits_of(begun)
+        approved = guard.limits_of(begun.grant)
         action = action_bytes(
             TradeOrder(
                 trader_id=order.trader_id,

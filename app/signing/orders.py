@@ -188,7 +188,11 @@ class OrderSigning:
         )
         grant, credential = begun.grant, begun.credential
         signed = await self._keys.sign(
-            checks=[(grant.evidence(), grant.mac), (credential.evidence(), credential.mac)],
+            checks=[
+                *((above.evidence(), above.mac) for above in begun.ancestors),
+                (grant.evidence(), grant.mac),
+                (credential.evidence(), credential.mac),
+            ],
             key=wrapped_key(credential, begun.secret),
             message=unsigned.message,
         )

@@ -66,10 +66,14 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one decision needs, read after the lock. `now` is the database's clock then."""
+    """Everything one decision needs, read after the lock. `now` is the database's clock then.
+
+    `ancestors` are the grants above this one, the topmost first.
+    """
 
     now: datetime
     grant: Grant
+    ancestors: tuple[Grant, ...]
     credential: Credential
     secret: WrappedSecret
     prior: OrderRow | None
@@ -98,6 +102,7 @@ async def begin(
     return Begun(
         now=row["now"],
         grant=_read(row["a_grant"], Grant),
+        ancestors=tuple(_read(item, Grant) for item in row["ancestors"] or ()),
         credential=_read(row["credential"], Credential),
         secret=_read(row["secret"], WrappedSecret),
         prior=_read(row["prior"], OrderRow) if _present(row["prior"]) else None,

@@ -25,6 +25,7 @@ from granian.server.embed import Server
 Scope = dict[str, Any]
 Receive = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+Between = Callable[[bytes], Coroutine[Any, Any, None]]
 
 CONNECTIONS = 16
 """Held, as many as the api or the signer hold."""
@@ -131,23 +132,25 @@ _API = {
 
 
 class Bare:
-    """A raw ASGI application over held connections."""
+    """A raw ASGI application over held connections.
 
-    def __init__(self, connections: list[Any], venue: Venue) -> None:
+    `between` is awaited with the request's bytes after ccxt and before the insert.
+    """
+
+    def __init__(
+        self, connections: list[Any], venue: Venue, between: Between | None = None
+    ) -> None:
         self._free: asyncio.LifoQueue[Any] = asyncio.LifoQueue()
         for connection in connections:
             self._free.put_nowait(connection)
         self._venue = venue
+        self._between = between
         self._is_warm = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer = await self.place(await _body(receive))
-        raw = msgspec.json.encode(answer)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(raw))]
-        await send({"type": "http.response.start", "status": 201, "headers": headers})
-        await send({"type": "http.response.body", "body": raw})
+        await respond(send, msgspec.json.encode(await self.place(await body_of(receive))))
 
     async def place(self, raw: bytes) -> dict[str, Any]:
         """Lock, read, ccxt, insert, commit: single statements on one connection."""
@@ -164,6 +167,8 @@ class Bare:
                 await connection.fetchval(_LOCK, trader_id)
                 await connection.fetchval(_READ, trader_id, grant_id)
                 self._venue.order(claims["intent"], order_id.hex)
+                if self._between is not None:
+                    await self._between(raw)
                 sequence = claims["sequence"]
                 await connection.execute(
                     _INSERT, trader_id, order_id, grant_id, sequence, jws, order_id.hex
@@ -178,7 +183,13 @@ class Bare:
         }
 
 
-async def _body(receive: Receive) -> bytes:
+async def respond(send: Send, raw: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(raw))]
+    await send({"type": "http.response.start", "status": 201, "headers": headers})
+    await send({"type": "http.response.body", "body": raw})
+
+
+async def body_of(receive: Receive) -> bytes:
     parts: list[bytes] = []
     while True:
         message = await receive()
@@ -187,13 +198,15 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def serve(setup: Setup) -> None:
-    """Listen until SIGTERM; says so on standard output."""
-    venue = Venue(setup)
-    connections = [await asyncpg.connect(**setup.login) for _ in range(CONNECTIONS)]
+async def connect(setup: Setup) -> list[Any]:
+    return [await asyncpg.connect(**setup.login) for _ in range(CONNECTIONS)]
+
+
+async def listen(application: Any, port: int) -> None:
+    """Serve until SIGTERM; says so on standard output."""
     server = Server(
-        Bare(connections, venue),
-        port=setup.port,
+        application,
+        port=port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         websockets=False,
@@ -202,6 +215,11 @@ async def serve(setup: Setup) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     print("ready", flush=True)
     await server.serve()
+
+
+async def serve(setup: Setup) -> None:
+    connections = await connect(setup)
+    await listen(Bare(connections, Venue(setup)), setup.port)
     for connection in connections:
         await connection.close()
 

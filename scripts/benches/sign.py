@@ -4,6 +4,9 @@ Both get the same bytes over the same kind of connection, in turn: a series of o
 same series to the bare handler (`bare.py`); who goes first changes every round. `ratio` is that of
 the medians over all rounds of each round's p50, one client, the next order right after the answer.
 
+"zones" is the bare handler cut into our processes and nothing else (`zones.py`): the floor that the
+design sets, whatever is checked.
+
 Right after the answer our own courier still sends the order and stores what the venue said, and on
 a small machine the next order meets that work; the bare handler sends nothing. "paced" is the same
 with a pause before every order, to us and to the bare handler, in which that work is over.
@@ -53,10 +56,11 @@ _NAMES = ("ours", "bare")
 
 @dataclass
 class Series:
-    """Latencies in seconds of both sides, one list per round."""
+    """Latencies in seconds of each side, one list per round."""
 
     ours: list[list[float]] = field(default_factory=list)
     bare: list[list[float]] = field(default_factory=list)
+    zones: list[list[float]] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:
@@ -70,6 +74,16 @@ class Series:
             "rounds": len(by_round),
             "ours": spread([seconds for one in self.ours for seconds in one]),
             "bare": spread([seconds for one in self.bare for seconds in one]),
+            **self._floor(),
+        }
+
+    def _floor(self) -> Figures:
+        if not self.zones:
+            return {}
+        floor = median(_p50s(self.zones))
+        return {
+            "zones": spread([seconds for one in self.zones for seconds in one]),
+            "ratio_of_zones_alone": round(floor / median(_p50s(self.bare)), 2),
         }
 
 
@@ -92,10 +106,17 @@ def run(console: Console) -> Result:
         intent, ours = open_venue(running), running.addresses.api
         books = [OrderBook(trader, ours, intent) for trader in traders]
         before = machine(running.directory)
-        with yardstick.running(running, traders[0]) as bare:
-            with closing(Connection(ours)) as to_us, closing(Connection(bare)) as to_bare:
-                _warm_up(books[0], to_us, to_bare)
-                one = _one_client(console, books[0], to_us, to_bare)
+        with (
+            yardstick.running(running, traders[0]) as bare,
+            yardstick.running(running, traders[0], "scripts.benches.zones") as zones,
+        ):
+            with (
+                closing(Connection(ours)) as to_us,
+                closing(Connection(bare)) as to_bare,
+                closing(Connection(zones)) as to_zones,
+            ):
+                _warm_up(books[0], to_us, to_bare, to_zones)
+                one = _one_client(console, books[0], to_us, to_bare, to_zones)
                 paced = _paced(console, books[0], to_us, to_bare)
             crowds = {
                 f"{clients}_clients": _crowd(console, books[:clients], ours, bare)
@@ -118,19 +139,27 @@ async def _prepare(running: Service, traders: Sequence[Trader]) -> Figures:
         return dict(await settings_of(connection))
 
 
-def _warm_up(book: OrderBook, to_us: Connection, to_bare: Connection) -> None:
+def _warm_up(book: OrderBook, *sides: Connection) -> None:
     ready = book.ready(2 * PER_ROUND)
-    _seconds([to_us.exchange(one) for one in ready], "we")
-    _seconds([to_bare.exchange(one) for one in ready], "the bare handler")
+    for side in sides:
+        _seconds([side.exchange(one) for one in ready], "a side")
 
 
 def _one_client(
-    console: Console, book: OrderBook, to_us: Connection, to_bare: Connection
+    console: Console,
+    book: OrderBook,
+    to_us: Connection,
+    to_bare: Connection,
+    to_zones: Connection,
 ) -> Series:
     series = Series()
     for number in track(range(ROUNDS), "one client", console=console):
         ready = book.ready(PER_ROUND)
-        sides = [(to_us, "we", series.ours), (to_bare, "the bare handler", series.bare)]
+        sides = [
+            (to_us, "we", series.ours),
+            (to_bare, "the bare handler", series.bare),
+            (to_zones, "the bare handler in zones", series.zones),
+        ]
         for connection, name, kept in sides if number % 2 else reversed(sides):
             time.sleep(_SETTLE_SECONDS)
             kept.append(_seconds([connection.exchange(one) for one in ready], name))

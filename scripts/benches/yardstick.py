@@ -41,8 +41,10 @@ async def fill(connection: Any, grants: Sequence[tuple[Any, Any]]) -> None:
 
 
 @contextmanager
-def running(service: Service, trader: Trader) -> Iterator[str]:
-    """The bare handler's origin, while it runs."""
+def running(
+    service: Service, trader: Trader, program: str = "scripts.benches.bare"
+) -> Iterator[str]:
+    """The origin of the bare handler, or of `zones`, while it runs."""
     setup = bare.Setup(
         port=free_port(),
         login=service.login(DATABASE),
@@ -51,8 +53,8 @@ def running(service: Service, trader: Trader) -> Iterator[str]:
         api_key=trader.venue_key.api_key_id,
         secret=trader.venue_key.secret.reveal(),
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.benches.bare"],
+    process = subprocess.Popen(  # noqa: S603 - one of two programs of ours
+        [sys.executable, "-m", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -10,7 +10,7 @@ TABLES: dict[str, str] = {
     "access_log_head": "api S, signer SU",
     "approval": "api SI, signer SIU",
     "bot_grant": "api S, signer SI, courier S",
-    "bot_order": "api S, signer SIU, courier SU",
+    "bot_order": "api S, signer SIU, courier S",
     "checkpoint": "api S, signer SI",
     "checkpoint_leaf": "api S, signer SI",
     "cleanup_item": "api S, signer SI, courier SU",
@@ -22,7 +22,7 @@ TABLES: dict[str, str] = {
     "fence": "api S, signer S, courier S, operator S, cord S",
     "market_price": "signer S, courier SIU",
     "market_snapshot": "signer S, courier SIU",
-    "node_usage": "signer SIU, courier SU",
+    "node_usage": "signer SIU, courier S",
     "outbox": "dispatcher SU",
     "platform": "api S, operator SIU",
     "push_registration": "api SU, signer SI, dispatcher SU",
@@ -52,6 +52,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "log_content_hash": {"signer"},
     "log_field": {"signer"},
     "mint_token": {"api", "signer"},
+    "move_order": {"courier"},
     "ring_devices": {"api", "signer", "courier"},
     "shared_venue_level": {"signer"},
     "spend_proof": {"api", "cord"},
@@ -147,12 +148,8 @@ UPDATABLE: dict[tuple[str, str], set[str]] = {
     ("signer", "enrolment_code"): {"redeemed_by_jkt"},
     ("signer", "revocation"): {"cleanup_state"},
     ("signer", "access_log_head"): {"checkpointed_position"},
-    ("courier", "bot_order"): {
-        "state", "venue_order_id", "filled_quantity", "venue_code", "outcome_at",
-    },
     ("courier", "cleanup_item"): {"state", "attempts", "due_at", "last_outcome"},
     ("courier", "revocation"): {"cleanup_state"},
-    ("courier", "node_usage"): {"notional"},
     ("operator", "platform"): {"jwks", "disabled_at"},
 }  # fmt: skip
 NOT_INSERTABLE: dict[tuple[str, str], set[str]] = {
