@@ -1,14 +1,16 @@
-"""Connection pool and transactions: the only module that imports asyncpg."""
+"""Connections and transactions: the only module that imports asyncpg."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol, Self
 from uuid import UUID
 
 import asyncpg
 
 from app.db.errors import Conflict, DatabaseUnavailable, TraderBusy
+from app.db.lending import Lending
 from app.db.queue import TraderQueue
 
 Row = Mapping[str, Any]
@@ -18,6 +20,9 @@ ACQUIRE_SECONDS = 2.0
 
 COMMAND_SECONDS = 5.0
 """Longest any single statement may take on the client's clock."""
+
+CLOSE_SECONDS = 5.0
+"""How long connections may take to end in order."""
 
 _SIGNER_SETTINGS = {"lock_timeout": "1000", "idle_in_transaction_session_timeout": "1000"}
 """Milliseconds. A signer that hangs with the lock in hand loses it (DESIGN section 5)."""
@@ -34,10 +39,13 @@ class Tx(Protocol):
 
 
 class Database:
-    """Transactions on a pool of connections that are held, not reset, between uses."""
+    """Transactions on connections that are held, and not reset, between uses.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    Nothing here sets session state, so there is nothing to reset.
+    """
+
+    def __init__(self, lending: Lending) -> None:
+        self._lending = lending
         self._queue = TraderQueue()
 
     @classmethod
@@ -58,39 +66,51 @@ class Database:
         server_settings = {"application_name": "tripcord", "timezone": "UTC", **(settings or {})}
         if short_locks:
             server_settings |= _SIGNER_SETTINGS
-        async with _translated():
-            pool = await asyncpg.create_pool(
+        lending = Lending(
+            partial(
+                asyncpg.connect,
                 dsn,
                 password=password,
-                min_size=min_size,
-                max_size=max_size,
                 command_timeout=COMMAND_SECONDS,
                 server_settings=server_settings,
-                reset=_no_reset,
-            )
-        return cls(pool)
+            ),
+            most=max_size,
+        )
+        with _translated():
+            await lending.open(min_size)
+        return cls(lending)
 
     async def close(self) -> None:
-        try:
-            await asyncio.wait_for(self._pool.close(), 5)
-        except TimeoutError:
-            self._pool.terminate()
+        await self._lending.close(CLOSE_SECONDS)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """Commit on normal exit, roll back on any exception."""
-        async with (
-            _translated(),
-            self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
-            connection.transaction(isolation="read_committed"),
-        ):
-            yield _Statements(connection)
+        with _translated():
+            async with self._lent() as connection, connection.transaction():
+                yield _Statements(connection)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Tx]:
         """A connection whose every statement is its own transaction: for reads."""
-        async with _translated(), self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            yield _Statements(connection)
+        with _translated():
+            async with self._lent() as connection:
+                yield _Statements(connection)
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Any]:
+        connection = await self._lending.take(ACQUIRE_SECONDS)
+        try:
+            yield connection
+        except (asyncio.CancelledError, TimeoutError):
+            # Something may still be under way on it: it is not lent again.
+            self._lending.drop(connection)
+            raise
+        except BaseException:
+            self._lending.give_back(connection)
+            raise
+        else:
+            self._lending.give_back(connection)
 
     @asynccontextmanager
     async def locked(self, trader_id: UUID) -> AsyncIterator[Tx]:
@@ -117,10 +137,6 @@ class Database:
                 yield tx
 
 
-async def _no_reset(_: object) -> None:
-    """Skip asyncpg's reset: one round trip less a use. Nothing here sets session state."""
-
-
 class _Statements:
     """A connection whose every statement raises our errors, so that stores can catch them."""
 
@@ -130,35 +146,35 @@ class _Statements:
         self._connection = connection
 
     async def execute(self, query: str, *args: object) -> str:
-        async with _translated():
+        with _translated():
             return str(await self._connection.execute(query, *args))
 
     async def executemany(self, query: str, args: Sequence[Sequence[object]]) -> None:
-        async with _translated():
+        with _translated():
             await self._connection.executemany(query, args)
 
     async def fetch(self, query: str, *args: object) -> list[Row]:
-        async with _translated():
+        with _translated():
             rows: list[Row] = await self._connection.fetch(query, *args)
             return rows
 
     async def fetchrow(self, query: str, *args: object) -> Row | None:
-        async with _translated():
+        with _translated():
             row: Row | None = await self._connection.fetchrow(query, *args)
             return row
 
     async def fetchval(self, query: str, *args: object) -> Any:
-        async with _translated():
+        with _translated():
             return await self._connection.fetchval(query, *args)
 
 
-class _translated:  # noqa: N801 - reads as a statement: `async with _translated():`
+class _translated:  # noqa: N801 - reads as a statement: `with _translated():`
     """Turn the driver's exceptions into ours; everything unknown is a fault, not a yes."""
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         return None
 
-    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         match error:
             case asyncpg.LockNotAvailableError():
                 raise TraderBusy(retry_after_seconds=1) from error

@@ -70,7 +70,7 @@ class Unsure(Database):
 @pytest.fixture
 async def unsure(open_db: Open) -> Unsure:
     db = await open_db("api")
-    return Unsure(db._pool)
+    return Unsure(db._lending)
 
 
 async def test_an_entry_is_there_for_everybody_when_its_append_returns(
