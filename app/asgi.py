@@ -19,6 +19,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from app.api import problems
 from app.api.approvals import ApprovalController
+from app.api.card_page import CardPageController
+from app.api.cards import CardController, SettingController
 from app.api.cord import CordController
 from app.api.credentials import CredentialController, PlatformCredentialController
 from app.api.devices import DeviceController, FactorController, SealingKeyController
@@ -27,6 +29,7 @@ from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
 from app.api.outer import Outer
+from app.api.revocations import IncidentController, RevocationController
 from app.api.services import Services
 from app.api.sessions import SessionController
 from app.api.strict import StrictRequest
@@ -45,16 +48,21 @@ CONTROLLERS = (
     AccessLogController,
     ApprovalController,
     BalanceController,
+    CardController,
+    CardPageController,
     CordController,
     CredentialController,
     DeviceController,
     FactorController,
     HealthController,
+    IncidentController,
     OAuthController,
     OrderController,
     PlatformCredentialController,
+    RevocationController,
     SealingKeyController,
     SessionController,
+    SettingController,
     TokenController,
     TraderController,
 )

@@ -284,6 +284,28 @@ END $$;
 
 ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    counted integer;
+BEGIN
+    -- The LIMIT inside keeps the planner from reading the whole table to join it.
+    WITH RECURSIVE below (token_id) AS (
+        SELECT p_top
+        UNION ALL
+        SELECT child.token_id FROM below
+         CROSS JOIN LATERAL (SELECT t.token_id FROM token t
+                              WHERE t.trader_id = p_trader AND t.parent_id = below.token_id
+                              ORDER BY t.token_id LIMIT p_limit) AS child
+    )
+    SELECT count(*) INTO counted FROM (SELECT FROM below LIMIT p_limit) AS counted_nodes;
+    RETURN counted;
+END $$;
+
+ALTER FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) RETURNS smallint
     LANGUAGE plpgsql STABLE
     AS $$
@@ -672,6 +694,19 @@ END $$;
 
 ALTER FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.take_cleanup_mode() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    NEW.mode := coalesce(
+        (SELECT s.cleanup_mode FROM trader_setting s WHERE s.trader_id = NEW.trader_id),
+        'cancel_entries');
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.take_cleanup_mode() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -723,6 +758,48 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) RETURNS SETOF public.token
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    here  token;
+    found_next token;
+    level integer;
+    given integer := 0;
+BEGIN
+    SELECT * INTO here FROM token
+     WHERE trader_id = p_trader AND token_id = coalesce(p_after, p_top);
+    IF NOT FOUND OR NOT p_top = ANY (here.path) THEN
+        RETURN;
+    END IF;
+    IF p_after IS NULL THEN
+        RETURN NEXT here;
+        given := 1;
+    END IF;
+    WHILE given < p_limit LOOP
+        SELECT * INTO found_next FROM token
+         WHERE trader_id = p_trader AND parent_id = here.token_id
+         ORDER BY token_id LIMIT 1;
+        level := cardinality(here.path);
+        WHILE NOT FOUND LOOP                    -- no child: the next sibling, or an ancestor's
+            IF here.path[level] = p_top THEN
+                RETURN;
+            END IF;
+            SELECT * INTO found_next FROM token
+             WHERE trader_id = p_trader AND parent_id = here.path[level - 1]
+               AND token_id > here.path[level]
+             ORDER BY token_id LIMIT 1;
+            level := level - 1;
+        END LOOP;
+        here := found_next;
+        RETURN NEXT here;
+        given := given + 1;
+    END LOOP;
+END $$;
+
+ALTER FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) OWNER TO tripcord_owner;
 
 CREATE TABLE public.access_log_head (
     trader_id uuid NOT NULL,
@@ -884,6 +961,31 @@ CREATE TABLE public.fence (
 
 ALTER TABLE public.fence OWNER TO tripcord_owner;
 
+CREATE TABLE public.incident (
+    trader_id uuid NOT NULL,
+    incident_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    reported_by uuid NOT NULL,
+    since timestamp with time zone NOT NULL,
+    reported_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_position bigint NOT NULL,
+    revocation_id uuid,
+    CONSTRAINT incident_kind_check CHECK ((kind = ANY (ARRAY['session_disowned'::text, 'device_lost'::text])))
+);
+
+ALTER TABLE public.incident OWNER TO tripcord_owner;
+
+CREATE TABLE public.lost_device (
+    trader_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    reported_by uuid NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_device_reports_another CHECK ((device_id <> reported_by))
+);
+
+ALTER TABLE public.lost_device OWNER TO tripcord_owner;
+
 CREATE TABLE public.market_snapshot (
     venue_id text NOT NULL,
     market text NOT NULL,
@@ -969,6 +1071,7 @@ CREATE TABLE public.revocation_card (
     secret_hash bytea NOT NULL,
     root_id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    removed_at timestamp with time zone,
     CONSTRAINT revocation_card_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
 );
 
@@ -1047,6 +1150,15 @@ CREATE TABLE public.trader (
 
 ALTER TABLE public.trader OWNER TO tripcord_owner;
 
+CREATE TABLE public.trader_setting (
+    trader_id uuid NOT NULL,
+    cleanup_mode text NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT trader_setting_cleanup_mode_check CHECK ((cleanup_mode = ANY (ARRAY['cancel_entries'::text, 'cancel_all'::text])))
+);
+
+ALTER TABLE public.trader_setting OWNER TO tripcord_owner;
+
 CREATE TABLE public.venue (
     venue_id text NOT NULL,
     level smallint DEFAULT 0 NOT NULL,
@@ -1084,6 +1196,9 @@ ALTER TABLE public.wrapped_seed OWNER TO tripcord_owner;
 
 ALTER TABLE ONLY public.bot_order
     ADD CONSTRAINT a_sequence_number_is_spent_once UNIQUE (trader_id, grant_id, sequence);
+
+ALTER TABLE ONLY public.incident
+    ADD CONSTRAINT a_subject_has_one_incident UNIQUE (trader_id, kind, subject_id);
 
 ALTER TABLE ONLY public.access_log_head
     ADD CONSTRAINT access_log_head_pkey PRIMARY KEY (trader_id, chain);
@@ -1127,6 +1242,12 @@ ALTER TABLE ONLY public.exchange_credential
 ALTER TABLE ONLY public.fence
     ADD CONSTRAINT fence_pkey PRIMARY KEY (trader_id, token_id, imposed_by);
 
+ALTER TABLE ONLY public.incident
+    ADD CONSTRAINT incident_pkey PRIMARY KEY (trader_id, incident_id);
+
+ALTER TABLE ONLY public.lost_device
+    ADD CONSTRAINT lost_device_pkey PRIMARY KEY (trader_id, device_id);
+
 ALTER TABLE ONLY public.market_price
     ADD CONSTRAINT market_price_pkey PRIMARY KEY (venue_id, market);
 
@@ -1168,6 +1289,9 @@ ALTER TABLE ONLY public.totp_state
 
 ALTER TABLE ONLY public.trader
     ADD CONSTRAINT trader_pkey PRIMARY KEY (trader_id);
+
+ALTER TABLE ONLY public.trader_setting
+    ADD CONSTRAINT trader_setting_pkey PRIMARY KEY (trader_id);
 
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_pkey PRIMARY KEY (trader_id, credential_id, asset);
@@ -1227,6 +1351,8 @@ CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON pu
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
 
 CREATE TRIGGER revocation_goes_forward BEFORE UPDATE ON public.revocation FOR EACH ROW EXECUTE FUNCTION public.refuse_reopening();
+
+CREATE TRIGGER revocation_takes_the_traders_mode BEFORE INSERT ON public.revocation FOR EACH ROW WHEN ((new.mode IS NULL)) EXECUTE FUNCTION public.take_cleanup_mode();
 
 CREATE TRIGGER session_ends_once BEFORE UPDATE ON public.session FOR EACH ROW EXECUTE FUNCTION public.refuse_another_ending();
 
@@ -1301,6 +1427,21 @@ ALTER TABLE ONLY public.exchange_credential
 ALTER TABLE ONLY public.fence
     ADD CONSTRAINT fence_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
 
+ALTER TABLE ONLY public.incident
+    ADD CONSTRAINT incident_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.incident
+    ADD CONSTRAINT incident_trader_id_reported_by_fkey FOREIGN KEY (trader_id, reported_by) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.incident
+    ADD CONSTRAINT incident_trader_id_revocation_id_fkey FOREIGN KEY (trader_id, revocation_id) REFERENCES public.revocation(trader_id, revocation_id);
+
+ALTER TABLE ONLY public.lost_device
+    ADD CONSTRAINT lost_device_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.lost_device
+    ADD CONSTRAINT lost_device_trader_id_reported_by_fkey FOREIGN KEY (trader_id, reported_by) REFERENCES public.device(trader_id, device_id);
+
 ALTER TABLE ONLY public.market_price
     ADD CONSTRAINT market_price_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES public.venue(venue_id);
 
@@ -1352,6 +1493,9 @@ ALTER TABLE ONLY public.totp_state
 ALTER TABLE ONLY public.trader
     ADD CONSTRAINT trader_platform_id_fkey FOREIGN KEY (platform_id) REFERENCES public.platform(platform_id);
 
+ALTER TABLE ONLY public.trader_setting
+    ADD CONSTRAINT trader_setting_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
 
@@ -1381,6 +1525,7 @@ GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event t
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_signer;
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_operator;
+GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_cord;
 
 GRANT SELECT ON TABLE public.bot_grant TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.bot_grant TO tripcord_signer;
@@ -1420,6 +1565,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_api;
@@ -1481,6 +1629,7 @@ REVOKE ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uu
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_signer;
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_courier;
+GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_cord;
 
 REVOKE ALL ON FUNCTION public.shared_venue_level(p_venue text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.shared_venue_level(p_venue text) TO tripcord_signer;
@@ -1489,11 +1638,16 @@ REVOKE ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_ex
 GRANT ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_expires_at timestamp with time zone) TO tripcord_cord;
 
+REVOKE ALL ON FUNCTION public.take_cleanup_mode() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_cord;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) TO tripcord_api;
 
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_api;
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_signer;
@@ -1567,6 +1721,7 @@ GRANT SELECT,INSERT ON TABLE public.decision TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.device TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.device TO tripcord_signer;
+GRANT SELECT ON TABLE public.device TO tripcord_cord;
 
 GRANT SELECT ON TABLE public.enrolment_code TO tripcord_api;
 GRANT SELECT ON TABLE public.enrolment_code TO tripcord_signer;
@@ -1586,6 +1741,13 @@ GRANT SELECT ON TABLE public.fence TO tripcord_cord;
 GRANT SELECT ON TABLE public.fence TO tripcord_signer;
 GRANT SELECT ON TABLE public.fence TO tripcord_courier;
 GRANT SELECT ON TABLE public.fence TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.incident TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.incident TO tripcord_cord;
+
+GRANT SELECT ON TABLE public.lost_device TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.lost_device TO tripcord_cord;
+GRANT SELECT ON TABLE public.lost_device TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.market_snapshot TO tripcord_signer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.market_snapshot TO tripcord_courier;
@@ -1636,8 +1798,11 @@ GRANT UPDATE(cleanup_state) ON TABLE public.revocation TO tripcord_courier;
 GRANT SELECT,INSERT ON TABLE public.revocation_card TO tripcord_api;
 GRANT SELECT ON TABLE public.revocation_card TO tripcord_cord;
 
+GRANT UPDATE(removed_at) ON TABLE public.revocation_card TO tripcord_api;
+
 GRANT SELECT ON TABLE public.session TO tripcord_api;
 GRANT SELECT ON TABLE public.session TO tripcord_signer;
+GRANT SELECT ON TABLE public.session TO tripcord_cord;
 
 GRANT INSERT(trader_id) ON TABLE public.session TO tripcord_api;
 
@@ -1658,6 +1823,7 @@ GRANT UPDATE(code_factor_id) ON TABLE public.session TO tripcord_signer;
 GRANT UPDATE(code_mac) ON TABLE public.session TO tripcord_signer;
 
 GRANT UPDATE(state) ON TABLE public.session TO tripcord_api;
+GRANT UPDATE(state) ON TABLE public.session TO tripcord_cord;
 
 GRANT INSERT(created_at) ON TABLE public.session TO tripcord_api;
 
@@ -1687,6 +1853,8 @@ GRANT INSERT(trader_id) ON TABLE public.trader TO tripcord_api;
 GRANT INSERT(platform_id) ON TABLE public.trader TO tripcord_api;
 
 GRANT UPDATE(frozen_empty) ON TABLE public.trader TO tripcord_signer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.trader_setting TO tripcord_api;
 
 GRANT SELECT ON TABLE public.venue TO tripcord_api;
 GRANT SELECT ON TABLE public.venue TO tripcord_signer;

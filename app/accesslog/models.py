@@ -62,6 +62,14 @@ class Event(StrEnum):
     CLEANUP_OUTCOME = "cleanup.outcome"
     LOG_READ = "log.read"
     REQUEST_REFUSED = "request.refused"
+    # The cord: settings, cards, incidents.
+    SETTINGS_READ = "settings.read"
+    SETTINGS_CHANGED = "settings.changed"
+    CARDS_READ = "cards.read"
+    CARD_REMOVED = "card.removed"
+    SESSION_DISOWNED = "session.disowned"
+    DEVICE_LOST = "device.lost"
+    INCIDENTS_READ = "incidents.read"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,10 +16,11 @@ from app.core import token
 from app.core.clock import Clock
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind
-from app.db.pool import Database
+from app.db.pool import Database, Tx
 from app.guardrails.rungs import Rung, Verb, check_rung
 from app.platforms.errors import ClientRejected
 from app.platforms.service import PlatformService
+from app.revocation.held import once_more
 from app.tokens import store as tokens
 from app.tokens.errors import TokenRejected
 from app.tokens.models import Admission, Level
@@ -102,16 +103,7 @@ class Edge:
             await self.log_miss(request, parsed.token_id, rule="proof_rejected")
             raise
         now = self._clock.now()
-        async with (self._cord_db if verb is Verb.TIGHTEN else self._db).session() as tx:
-            found = await tokens.admit(
-                tx,
-                trader_id=parsed.trader_id,
-                token_id=parsed.token_id,
-                secret_hash=parsed.secret_hash(),
-                proof_scope=proof.jkt,
-                proof_hash=proof.identifier,
-                proof_expires_at=proof.expires_at,
-            )
+        found = await (self._admit_to_cut if verb is Verb.TIGHTEN else self._admit)(parsed, proof)
         if not found.proof_is_fresh:
             await self.log_miss(request, parsed.token_id, rule="proof_replayed")
             raise ProofRejected
@@ -201,6 +193,13 @@ class Edge:
             )
         )
 
+    async def _admit(self, parsed: Token, proof: Proof) -> Admission:
+        async with self._db.session() as tx:
+            return await _admitted(tx, parsed, proof)
+
+    async def _admit_to_cut(self, parsed: Token, proof: Proof) -> Admission:
+        return await once_more(self._cord_db.session, lambda tx: _admitted(tx, parsed, proof))
+
     async def _parsed(self, request: AnyRequest, presented: str, *kinds: TokenKind) -> Token:
         try:
             return token.parse(presented, *kinds)
@@ -259,6 +258,18 @@ class Edge:
                 parsed.token_id if is_device else None,
             ),
         )
+
+
+async def _admitted(tx: Tx, parsed: Token, proof: Proof) -> Admission:
+    return await tokens.admit(
+        tx,
+        trader_id=parsed.trader_id,
+        token_id=parsed.token_id,
+        secret_hash=parsed.secret_hash(),
+        proof_scope=proof.jkt,
+        proof_hash=proof.identifier,
+        proof_expires_at=proof.expires_at,
+    )
 
 
 def _printable(text: str) -> str:

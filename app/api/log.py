@@ -11,8 +11,9 @@ from app.accesslog import checkpoints, store
 from app.accesslog.errors import CheckpointNotFound
 from app.accesslog.models import LOCKED_CHAIN, Event, StoredEntry
 from app.api import shapes
-from app.api.cord import ReceiptHeader, by_receipt, log_receipt_use
+from app.api.cord import ReceiptHeader
 from app.api.edge import AnyRequest
+from app.api.revocations import by_receipt, log_receipt_use
 from app.api.services import Services
 from app.core.clock import unix_micros
 from app.core.encoding import b64url

@@ -40,6 +40,9 @@ STATUS: dict[str, int] = {
     "credential_not_found": 404,
     "token_not_found": 404,
     "session_not_found": 404,
+    "revocation_not_found": 404,
+    "card_not_found": 404,
+    "device_not_found": 404,
     "order_not_found": 404,
     "trader_not_found": 404,
     "grant_unknown": 404,
@@ -59,6 +62,7 @@ STATUS: dict[str, int] = {
     "grant_refused": 409,
     "card_taken": 409,
     "clean_up_refused": 409,
+    "own_device": 409,
     # no
     "totp_rejected": 403,
     "factor_too_weak": 403,

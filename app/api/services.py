@@ -13,6 +13,7 @@ from app.db.pool import Database
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
 from app.requesting.sign_ins import SignIns
+from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
@@ -27,6 +28,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     signer: VerbClient
     platforms: PlatformService
     revocations: RevocationService
+    incidents: IncidentService
     grant_requests: GrantRequests
     sign_ins: SignIns
     public_origin: str

@@ -80,19 +80,6 @@ class DeviceView(Out, frozen=True):
     bound_at: datetime
 
 
-class NewCard(In, frozen=True):
-    card_id: UUID
-    secret_sha256: Digest
-
-
-class CardView(Out, frozen=True):
-    card_id: UUID
-
-
-class RedeemCard(In, frozen=True):
-    card: TokenText
-
-
 class NewSealingKey(In, frozen=True):
     purpose: Literal["totp", "exchange"]
 
@@ -237,56 +224,6 @@ class SessionView(Out, frozen=True):
     approval_id: UUID
     expires_at: datetime
     session_token: str | None = None
-
-
-class BreakGlass(In, frozen=True):
-    mode: Literal["cancel_entries", "cancel_all"] = "cancel_entries"
-
-
-class ReceiptView(Out, frozen=True):
-    revocation_id: UUID
-    token_id: UUID
-    level: Literal["revoked"]
-    position: int
-    revoked_at: datetime
-    cleanup_deadline_at: datetime
-
-
-class Counts(Out, frozen=True):
-    tokens: int
-    orders_slipped: int
-    cleanup_items: int
-
-
-class CleanUpItem(Out, frozen=True):
-    kind: str
-    venue: str
-    state: str
-    attempts: int
-    market: str | None
-    client_order_id: str | None
-    emergency_url: str | None
-
-
-class Slipped(Out, frozen=True):
-    order_id: UUID
-    client_order_id: str
-    market: str | None
-    state: str
-
-
-class RevocationView(Out, frozen=True):
-    revocation_id: UUID
-    token_id: UUID
-    level: Literal["revoked"]
-    position: int
-    revoked_at: datetime
-    cleanup_deadline_at: datetime
-    mode: str
-    cleanup_state: str
-    counts: Counts
-    slipped: list[Slipped]
-    cleanup: list[CleanUpItem]
 
 
 class Page(Out, frozen=True):

@@ -15,6 +15,7 @@ from app.api import shapes
 from app.api.cord import receipt_response
 from app.api.edge import AnyRequest
 from app.api.services import Services
+from app.api.shapes_revocation import ReceiptView
 from app.api.traders import trader_of
 from app.approvals.actions import Amount
 from app.core.errors import Malformed
@@ -22,6 +23,7 @@ from app.core.token import TokenKind
 from app.guardrails.rungs import Rung, Verb
 from app.requesting.grants import GrantRequest
 from app.tokens import store
+from app.tokens.models import CleanUpMode
 
 PAGE = 100
 _FIRST = UUID(int=0)
@@ -100,11 +102,19 @@ class TokenController(Controller):
         request: AnyRequest,
         token_id: FromPath[UUID],
         services: NamedDependency[Services],
-    ) -> Response[shapes.ReceiptView]:
-        """Revoke a node and everything beneath it. One factor: the device's own key."""
+        mode: FromQuery[CleanUpMode | None] = None,
+    ) -> Response[ReceiptView]:
+        """Revoke a node and everything beneath it. One factor: the device's own key.
+
+        Without `mode` clean-up does what the trader's setting says.
+        """
         principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.TIGHTEN)
         receipt = await services.revocations.revoke(
-            principal.trader, token_id, reason="revoked by the trader", origin=principal.origin
+            principal.trader,
+            token_id,
+            reason="revoked by the trader",
+            origin=principal.origin,
+            mode=mode,
         )
         return receipt_response(receipt)
 

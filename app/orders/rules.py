@@ -8,6 +8,16 @@ _FROM_VENUE = frozenset({OrderState.PARTIALLY_FILLED, OrderState.FILLED, OrderSt
 """What an order the venue has accepted can still become. `rejected` is not among them."""
 
 
+def is_entry(side: str | None) -> bool:
+    """Whether clean-up cancels an open order in mode `cancel_entries`.
+
+    What bots place today is spot, limit or market. There a sell is what `reduce_only` means
+    (DESIGN section 5): a held base into its quote, and the venue itself locks what it sells. It
+    takes a profit or stops a loss, so that mode leaves it; a buy enters. In doubt: an entry.
+    """
+    return side != "sell"
+
+
 def next_outcome(order: Order, said: Outcome) -> Outcome | None:
     """The outcome to store, or None where `said` is old, unclear or already known.
 

@@ -9,6 +9,7 @@ from app.core.origin import Origin
 from app.db.pool import Database, Tx
 from app.revocation import store
 from app.revocation.errors import CardRejected, ReceiptRejected
+from app.revocation.held import once_more
 from app.revocation.models import Receipt
 from app.tokens import store as tokens
 from app.tokens.models import CleanUpMode, Level, Revocation
@@ -28,9 +29,11 @@ class RevocationService:
         *,
         reason: str,
         origin: Origin,
-        mode: CleanUpMode = "cancel_entries",
+        mode: CleanUpMode | None = None,
     ) -> Receipt:
         """Revoke a node and all beneath it; when this returns, nothing under it signs.
+
+        Without a `mode` clean-up does what the trader's setting says.
 
         Raises
         ------
@@ -39,27 +42,10 @@ class RevocationService:
         DatabaseUnavailable
             Not revoked: a revoke is never acknowledged unlogged.
         """
-        capability = token.mint(token.TokenKind.RECEIPT, trader_id, new_id())
-        async with self._db.transaction() as tx:
-            imposed = await tokens.tighten(
-                tx,
-                trader_id=trader_id,
-                token_id=token_id,
-                level=Level.REVOKED,
-                reason=reason,
-                origin=origin,
-                revocation_id=capability.token_id,
-                receipt_hash=capability.secret_hash(),
-                mode=mode,
-            )
-        return Receipt(
-            trader_id=trader_id,
-            revocation_id=capability.token_id,
-            token_id=token_id,
-            position=imposed.log_position,
-            revoked_at=imposed.imposed_at,
-            cleanup_deadline_at=imposed.cleanup_deadline_at,
-            capability=capability,
+        # One statement is one transaction: two round trips less than with BEGIN and COMMIT.
+        return await once_more(
+            self._db.session,
+            lambda tx: cut(tx, trader_id, token_id, reason=reason, origin=origin, mode=mode),
         )
 
     async def redeem_card(self, text: str, origin: Origin) -> Receipt:
@@ -71,8 +57,10 @@ class RevocationService:
             No such card.
         """
         card = token.parse(text, token.TokenKind.CARD)
-        async with self._db.session() as tx:
-            found = await tokens.find_card(tx, card.trader_id, card.token_id, card.secret_hash())
+        found = await once_more(
+            self._db.session,
+            lambda tx: tokens.find_card(tx, card.trader_id, card.token_id, card.secret_hash()),
+        )
         if found is None:
             raise CardRejected
         return await self.revoke(
@@ -98,3 +86,36 @@ class RevocationService:
         ):
             raise ReceiptRejected
         return found
+
+
+async def cut(
+    tx: Tx,
+    trader_id: UUID,
+    token_id: UUID,
+    *,
+    reason: str,
+    origin: Origin,
+    mode: CleanUpMode | None = None,
+) -> Receipt:
+    """Put the fence in the caller's transaction: it holds when that has committed."""
+    capability = token.mint(token.TokenKind.RECEIPT, trader_id, new_id())
+    imposed = await tokens.tighten(
+        tx,
+        trader_id=trader_id,
+        token_id=token_id,
+        level=Level.REVOKED,
+        reason=reason,
+        origin=origin,
+        revocation_id=capability.token_id,
+        receipt_hash=capability.secret_hash(),
+        mode=mode,
+    )
+    return Receipt(
+        trader_id=trader_id,
+        revocation_id=capability.token_id,
+        token_id=token_id,
+        position=imposed.log_position,
+        revoked_at=imposed.imposed_at,
+        cleanup_deadline_at=imposed.cleanup_deadline_at,
+        capability=capability,
+    )

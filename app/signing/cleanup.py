@@ -17,6 +17,7 @@ from app.exchanges.models import CancelTarget
 from app.exchanges.registry import dialect_of
 from app.exchanges.venues import venue
 from app.grants import store as grants
+from app.orders.rules import is_entry
 from app.signing.errors import CleanUpRefused
 from app.signing.reads import load, release_of, sign_for
 from app.signing.rows import request_digest, snapshot_of
@@ -33,10 +34,9 @@ _REVOCATION = """
      WHERE trader_id = $1 AND revocation_id = $2
 """
 
-# Every order that may still be alive at the venue. Of what bots can place today all are entries,
-# so both modes cancel the same; protective orders join with the mode that keeps them.
+# Every order that may still be alive at the venue. The mode says which of them are cancelled.
 _ORDERS = """
-    SELECT o.order_id, o.credential_id FROM bot_order o
+    SELECT o.order_id, o.credential_id, o.side FROM bot_order o
       JOIN bot_grant g ON g.trader_id = o.trader_id AND g.grant_id = o.grant_id
      WHERE o.trader_id = $1 AND $2 = ANY (g.path)
        AND o.state IN ('released', 'accepted', 'partially_filled', 'unknown')
@@ -103,7 +103,9 @@ class CleanUps:
         orders = await tx.fetch(_ORDERS, request.trader_id, job["token_id"])
         keys = await tx.fetch(_CREDENTIALS, request.trader_id, job["token_id"])
         items: list[tuple[str, UUID, UUID | None]] = [
-            ("cancel", row["credential_id"], row["order_id"]) for row in orders
+            ("cancel", row["credential_id"], row["order_id"])
+            for row in orders
+            if job["mode"] == "cancel_all" or is_entry(row["side"])
         ] + [("delete_key", row["credential_id"], None) for row in keys]
         for number, (kind, credential_id, order_id) in enumerate(items, start=1):
             await tx.execute(

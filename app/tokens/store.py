@@ -145,16 +145,6 @@ async def tighten(
     return msgspec.convert(dict(row or {}), Imposed)
 
 
-async def count_descendants(tx: Tx, trader_id: UUID, token_id: UUID) -> int:
-    """Nodes at or below one. For pages after the revoke, never inside it."""
-    count: int = await tx.fetchval(
-        "SELECT count(*) FROM token WHERE trader_id = $1 AND path @> ARRAY[$2::uuid]",
-        trader_id,
-        token_id,
-    )
-    return count
-
-
 async def add_card(
     tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes, root_id: UUID
 ) -> None:
@@ -178,7 +168,7 @@ async def add_card(
 async def find_card(tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes) -> Card | None:
     row = await tx.fetchrow(
         "SELECT trader_id, card_id, root_id FROM revocation_card"
-        " WHERE trader_id = $1 AND card_id = $2 AND secret_hash = $3",
+        " WHERE trader_id = $1 AND card_id = $2 AND secret_hash = $3 AND removed_at IS NULL",
         trader_id,
         card_id,
         secret_hash,

@@ -15,6 +15,7 @@ from app.db.pool import Database
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
 from app.requesting.sign_ins import SignIns
+from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 
@@ -32,13 +33,13 @@ _SWEEP_PROOFS = """
 
 
 @asynccontextmanager
-async def api(settings: ApiSettings) -> AsyncIterator[Services]:
+async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> AsyncIterator[Services]:
     """Open what the api needs and close it in the end."""
     clock = SystemClock()
     db = await Database.connect(
         settings.database_dsn,
         password=_text(settings.database_password),
-        max_size=_CONNECTIONS,
+        max_size=connections,
         settings={"application_name": "tripcord-api"},
     )
     cord = await Database.connect(
@@ -70,6 +71,7 @@ async def api(settings: ApiSettings) -> AsyncIterator[Services]:
             signer=signer,
             platforms=platforms,
             revocations=RevocationService(cord, clock),
+            incidents=IncidentService(cord, clock),
             grant_requests=GrantRequests(db, clock),
             sign_ins=SignIns(db, clock),
             public_origin=origin,

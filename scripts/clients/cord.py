@@ -37,6 +37,20 @@ class CleanupUnfinished(Exception):
     """The venue has not confirmed everything yet; the fence holds regardless."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """An incident; without a receipt where there was nothing to cut yet."""
+
+    incident: Json
+    receipt: Receipt | None
+
+
+def reported_from(answer: Answer) -> Reported:
+    inner = answer.body["receipt"]
+    cut = None if inner is None else receipt_from(Answer(answer.status, inner, answer.headers))
+    return Reported(answer.body["incident"], cut)
+
+
 def receipt_from(answer: Answer) -> Receipt:
     body = answer.body
     return Receipt(
@@ -59,6 +73,11 @@ def redeem_card(api: Api, card: Secret) -> Receipt:
 def read_revocation(api: Api, receipt: Receipt) -> Json:
     path = f"/v1/revocations/{receipt.revocation_id}"
     return dict(api.call("GET", path, auth=receipt.auth).body)
+
+
+def revocation_page(api: Api, receipt: Receipt, page: str) -> list[Json]:
+    """All of one list: `victims`, `slipped`, `kept` (left open on purpose) or `cleanup`."""
+    return list(_pages(api, f"/v1/revocations/{receipt.revocation_id}/{page}", receipt.auth))
 
 
 def await_cleanup(api: Api, receipt: Receipt, *, seconds: float) -> Json:

@@ -21,7 +21,7 @@ from scripts.clients.approvals import (
     open_prompt,
 )
 from scripts.clients.codes import CodeBook, Watch, new_seed
-from scripts.clients.cord import Receipt, receipt_from
+from scripts.clients.cord import Receipt, Reported, receipt_from, reported_from
 from scripts.clients.device import Device
 from scripts.clients.encoding import Json, Secret
 from scripts.clients.inbox import Doorbell, Inbox, NoDoorbell
@@ -187,13 +187,37 @@ class Phone(Device):
         answer = self.api.call("GET", "/v1/orders", auth=self.auth, query={"state": "open"})
         return list(answer.body["items"])
 
-    def pull_the_cord(self) -> Receipt:
-        """Revoke everything at once. One factor (this device), no code, no second question."""
-        return receipt_from(self.call("POST", "/v1/break-glass", {}))
+    def pull_the_cord(self, *, mode: str | None = None) -> Receipt:
+        """Revoke everything at once. One factor (this device), no code, no second question.
 
-    def revoke(self, token_id: UUID) -> Receipt:
+        `mode` is what clean-up cancels, `cancel_entries` or `cancel_all`; None is the setting.
+        """
+        return receipt_from(self.call("POST", "/v1/break-glass", {"mode": mode} if mode else {}))
+
+    def revoke(self, token_id: UUID, *, mode: str | None = None) -> Receipt:
         """Revoke one node and everything beneath it: a bot, a key, a session."""
-        return receipt_from(self.call("DELETE", f"/v1/tokens/{token_id}"))
+        query: dict[str, str | int] = {"mode": mode} if mode else {}
+        path = f"/v1/tokens/{token_id}"
+        return receipt_from(self.api.call("DELETE", path, auth=self.auth, query=query))
+
+    def choose_cleanup(self, mode: str) -> None:
+        """What clean-up does after a revoke that does not say it, whoever revokes."""
+        self.call("PUT", "/v1/traders/settings", {"cleanup_mode": mode})
+
+    def not_me(self, session_id: UUID) -> Reported:
+        """That sign-in was not me: one tap ends it, and what it made."""
+        return reported_from(self.call("POST", f"/v1/sessions/{session_id}/not-me"))
+
+    def report_lost(self, device_id: UUID) -> Reported:
+        """Another of my devices is lost: one tap cuts it off."""
+        return reported_from(self.call("POST", f"/v1/devices/{device_id}/lost"))
+
+    def cards(self) -> list[Json]:
+        return list(self.call("GET", "/v1/revocation-cards").body["items"])
+
+    def remove_card(self, card_id: UUID) -> None:
+        """Make a lost card useless. Make the new one first."""
+        self.call("DELETE", f"/v1/revocation-cards/{card_id}")
 
     def _sealing_key(self, purpose: str) -> SealingKey:
         answer = self.call("POST", "/v1/sealing-keys", {"purpose": purpose})

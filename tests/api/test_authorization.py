@@ -126,6 +126,12 @@ async def test_asking_what_a_route_offers_runs_none_of_its_handlers(
     for row in PROTECTED:
         response = await caller.call("OPTIONS", row.target(trader))
         assert (response.status_code, response.content) == (204, b"")
-        assert set(response.headers["allow"].split(", ")) <= {"GET", "POST", "DELETE", "OPTIONS"}
+        assert set(response.headers["allow"].split(", ")) <= {
+            "GET",
+            "POST",
+            "PUT",
+            "DELETE",
+            "OPTIONS",
+        }
     assert await counts(rows) == before
     assert signer.asked == []

@@ -46,7 +46,15 @@ async def test_a_receipt_shows_its_revocation(caller: Caller, trader: TraderRow)
     response = await show(caller, f"/v1/revocations/{revocation_id}", receipt)
     assert response.status_code == 200
     view = response.json()
-    assert view["counts"] == {"tokens": 2, "orders_slipped": 0, "cleanup_items": 0}
+    assert view["counts"] == {
+        "tokens": 2,
+        "orders_slipped": 0,
+        "orders_kept": 0,
+        "cleanup_pending": 0,
+        "cleanup_done": 0,
+        "cleanup_unsupported": 0,
+        "cleanup_unconfirmed": 0,
+    }
     assert (view["token_id"], view["cleanup_state"]) == (str(trader.credential_id), "pending")
     assert receipt not in response.text
 

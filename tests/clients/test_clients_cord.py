@@ -73,3 +73,22 @@ def test_the_log_is_read_page_by_page(service: FakeService, phone: Phone, api: A
     assert cord.read_log(api, receipt.auth) == [{"position": 1}, {"position": 2}]
     cursors = [r.url.params.get("cursor") for r in service.requests[-3:]]
     assert cursors == [None, "a", "b"]
+
+
+def test_one_tap_is_one_request_and_carries_the_receipt(service: FakeService, phone: Phone) -> None:
+    incident = {"incident_id": str(UUID(int=9)), "kind": "device_lost"}
+    path = f"/v1/devices/{UUID(int=5)}/lost"
+    service.answers["POST", path] = [
+        httpx.Response(
+            200,
+            json={"incident": incident, "receipt": RECEIPT},
+            headers={"Tripcord-Receipt": "tc_receipt_z"},
+        )
+    ]
+    reported = phone.report_lost(UUID(int=5))
+    assert reported.incident == incident
+    assert reported.receipt is not None
+    assert reported.receipt.capability.reveal() == "tc_receipt_z"
+    path = f"/v1/sessions/{UUID(int=6)}/not-me"
+    service.will("POST", path, {"incident": incident, "receipt": None})
+    assert phone.not_me(UUID(int=6)).receipt is None

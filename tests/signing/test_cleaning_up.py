@@ -1,13 +1,16 @@
 """Clean-up: the one exception to "nothing signs after a revoke", and its bounds (P1)."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from app.core.ids import new_id
+from app.tokens.models import CleanUpMode
 from app.verbs.wire import CleanUp, CleanUpReply
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
@@ -16,9 +19,15 @@ from tests.signing.trader import Trader
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def revoked(trader: Trader, node: UUID) -> UUID:
+SELL = {
+    "kind": "order", "market": "BTCUSDT", "side": "sell", "type": "limit", "quantity": "0.01",
+    "price": "50000.00", "time_in_force": "GTC",
+}  # fmt: skip
+
+
+async def revoked(trader: Trader, node: UUID, mode: CleanUpMode | None = None) -> UUID:
     receipt = await trader.signer.revocations.revoke(
-        trader.trader_id, node, reason="test", origin=trader.origin
+        trader.trader_id, node, reason="test", origin=trader.origin, mode=mode
     )
     return receipt.revocation_id
 
@@ -64,6 +73,73 @@ async def test_open_orders_beneath_the_revoked_node_are_cancelled_and_nothing_el
     assert [e["event"] for e in await signer.log(trader.trader_id)][-2:] == [
         "cleanup.released", "cleanup.released",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "cancelled"), [("cancel_entries", 1), ("cancel_all", 2)])
+async def test_the_mode_says_whether_what_only_reduces_is_cancelled_too(
+    mode: CleanUpMode, cancelled: int, signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    placed = [await bot.place(), await bot.place(intent=SELL)]
+    revocation = await revoked(trader, bot.grant_id, mode)
+    assert (await signer.ask(ask(trader, revocation))).items == cancelled
+    listed = await items(signer, revocation)
+    assert [item["order_id"] for item in listed] == [o.order_id for o in placed[:cancelled]]
+
+
+async def test_the_traders_own_mode_holds_where_a_revoke_names_none(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    await bot.place(intent=SELL)
+    by_default = await revoked(trader, bot.grant_id)
+    await signer.as_owner(
+        ("INSERT INTO trader_setting VALUES ($1, 'cancel_all')", trader.trader_id)
+    )
+    chosen = await revoked(trader, bot.grant_id)
+    assert [(await signer.ask(ask(trader, r))).items for r in (by_default, chosen)] == [0, 1]
+
+
+async def test_two_revokes_at_once_have_two_receipts_and_no_item_twice_alive(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    await bot.place()
+    first, second = await asyncio.gather(
+        revoked(trader, bot.grant_id), revoked(trader, bot.grant_id)
+    )
+    assert first != second
+    fences = await signer.admin.fetchval(
+        "SELECT count(*) FROM fence WHERE trader_id = $1", trader.trader_id
+    )
+    assert fences == 1
+    replies = await asyncio.gather(*(signer.ask(ask(trader, r)) for r in (first, second) * 2))
+    assert sorted(reply.items for reply in replies) == [0, 0, 1, 1]
+    for revocation in (first, second):
+        assert len(await items(signer, revocation)) == 1
+    deadlines = await signer.admin.fetchval(
+        "SELECT max(cleanup_deadline_at) - min(revoked_at) FROM revocation WHERE trader_id = $1",
+        trader.trader_id,
+    )
+    assert deadlines == timedelta(minutes=15)  # the second revoke opens no new ones
+
+
+async def test_clean_up_goes_forward_only_whatever_is_revoked_on_top(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    await bot.place()
+    first = await revoked(trader, bot.grant_id)
+    await signer.ask(ask(trader, first))
+    await signer.admin.execute(
+        "UPDATE cleanup_item SET state = 'done' WHERE revocation_id = $1", first
+    )
+    await signer.admin.execute(
+        "UPDATE revocation SET cleanup_state = 'done' WHERE revocation_id = $1", first
+    )
+    await revoked(trader, trader.root_id)
+    assert (await signer.ask(ask(trader, first))).items == 0
+    assert await signer.refusal(ask(trader, first, 1)) == "clean_up_refused"
+    with pytest.raises(asyncpg.CheckViolationError):
+        await signer.admin.execute(
+            "UPDATE revocation SET cleanup_state = 'running' WHERE revocation_id = $1", first
+        )
 
 
 async def test_a_revoked_key_is_listed_for_deletion_where_the_venue_cannot(

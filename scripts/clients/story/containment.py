@@ -43,10 +43,10 @@ def clean_up(world: World) -> None:
     _table(
         world,
         "slipped orders",
-        revocation["slipped"],
+        cord.revocation_page(world.api, world.receipt, "slipped"),
         ("order_id", "client_order_id", "market", "state"),
     )
-    items = revocation["cleanup"]
+    items = cord.revocation_page(world.api, world.receipt, "cleanup")
     _table(
         world,
         "clean-up",
