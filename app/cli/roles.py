@@ -22,24 +22,31 @@ _SCRAM_ITERATIONS = 4096
 
 
 class Role(msgspec.Struct, frozen=True):
-    """A login role and the settings every session of it starts with."""
+    """A login role, the settings every session of it starts with, and how many there may be.
+
+    `share` is in percent of the connections that the server gives to others than superusers. All
+    shares together leave a tenth: it is the cord's, whatever the others do, so that a revoke can
+    open a connection anew even when its held ones were cut and everybody else is at the limit.
+    """
 
     name: str
     settings: tuple[tuple[str, str], ...] = ()
+    share: int | None = None
 
 
 ROLES: tuple[Role, ...] = (
     # Migrations run under live traffic: waiting for a lock would queue everybody behind them.
-    Role(OWNER, (("lock_timeout", "4s"), ("statement_timeout", "60s"))),
-    Role("tripcord_api", (("idle_in_transaction_session_timeout", "5s"),)),
+    Role(OWNER, (("lock_timeout", "4s"), ("statement_timeout", "60s")), 5),
+    Role("tripcord_api", (("idle_in_transaction_session_timeout", "5s"),), 40),
     # A signer that stops inside a transaction must not hold a trader's lock against a revoke.
     Role(
         "tripcord_signer",
         (("lock_timeout", "1s"), ("idle_in_transaction_session_timeout", "1s")),
+        20,
     ),
-    Role("tripcord_courier", (("idle_in_transaction_session_timeout", "5s"),)),
-    Role("tripcord_dispatcher", (("idle_in_transaction_session_timeout", "5s"),)),
-    Role("tripcord_operator", (("idle_in_transaction_session_timeout", "5s"),)),
+    Role("tripcord_courier", (("idle_in_transaction_session_timeout", "5s"),), 10),
+    Role("tripcord_dispatcher", (("idle_in_transaction_session_timeout", "5s"),), 10),
+    Role("tripcord_operator", (("idle_in_transaction_session_timeout", "5s"),), 5),
     # The role of the kill cord: two connections held open, so that a revoke never waits for one.
     Role("tripcord_cord", (("idle_in_transaction_session_timeout", "5s"),)),
 )
@@ -100,7 +107,19 @@ def _role_lines(role: Role, password: Secret) -> list[str]:
         f"SELECT 'CREATE ROLE {name}' WHERE to_regrole('{name}') IS NULL \\gexec",
         f"ALTER ROLE {name} WITH LOGIN PASSWORD '{verifier}';",
         *(f"ALTER ROLE {name} SET {key} = '{value}';" for key, value in role.settings),
+        *([] if role.share is None else [_limit(name, role.share)]),
     ]
+
+
+def _limit(name: str, share: int) -> str:
+    """Rounded down, so that what is left for the cord is never less than its tenth."""
+    return f"""
+SELECT 'ALTER ROLE {name} CONNECTION LIMIT '
+       || greatest(1, (sum(CASE name WHEN 'max_connections' THEN setting::int
+                                     ELSE -setting::int END) * {share} / 100)::int)
+  FROM pg_settings
+ WHERE name IN ('max_connections', 'superuser_reserved_connections',
+                'reserved_connections') \\gexec"""
 
 
 def database_sql(database: str) -> str:
