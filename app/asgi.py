@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import uvloop
@@ -22,16 +25,18 @@ from app.api.approvals import ApprovalController
 from app.api.card_page import CardPageController
 from app.api.cards import CardController, SettingController
 from app.api.cord import CordController
+from app.api.cord_lane import CordLane
 from app.api.credentials import CredentialController, PlatformCredentialController
 from app.api.devices import DeviceController, FactorController, SealingKeyController
 from app.api.health import HealthController
 from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
-from app.api.outer import Outer
+from app.api.outer import Asgi, Outer
 from app.api.revocations import IncidentController, RevocationController
 from app.api.services import Services
 from app.api.sessions import SessionController
+from app.api.shedding import Shedding
 from app.api.strict import StrictRequest
 from app.api.tokens import TokenController
 from app.api.traders import TraderController
@@ -43,6 +48,17 @@ from app.wiring.logs import configure_logs
 MAX_BODY_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 16 * 1024
 HEADER_MILLISECONDS = 10_000
+BACKLOG = 4096
+"""Connections that wait to be accepted (the kernel's own limit may be lower)."""
+
+MOST_CONNECTIONS = 8192
+"""Connections held at once: the server accepts no further one, a cord's neither, so there are many.
+A connection costs some kB; what is asked over it has its budgets in `api.shedding`."""
+
+_SPARE_FILES = 256
+"""File descriptors for the database, sockets and files."""
+
+_CORD_LANE_CONNECTIONS = 4
 
 CONTROLLERS = (
     AccessLogController,
@@ -90,34 +106,69 @@ def router(services: Services) -> Litestar:
     )
 
 
-def application(services: Services) -> Any:
-    """The whole ASGI application."""
+def application(services: Services, cord: Asgi | None = None) -> Any:
+    """The whole ASGI application. `cord` answers what may cut; without one, the same loop does."""
+    inner = inside(services)
+    return Shedding(inner, cord or inner)
+
+
+def inside(services: Services) -> Asgi:
+    """The application without the budgets around it."""
     inner: Any = router(services)
     return Outer(inner, services.read_log)
 
 
+@asynccontextmanager
+async def _cord_application(settings: ApiSettings) -> AsyncIterator[Asgi]:
+    async with api(settings, connections=_CORD_LANE_CONNECTIONS) as services:
+        yield inside(services)
+
+
 async def _serve(settings: ApiSettings) -> None:
     async with api(settings) as services:
-        server = Server(
-            application(services),
-            address=settings.api_host,
-            port=settings.api_port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=MAX_HEADER_BYTES
-            ),
-            websockets=False,
-            log_enabled=False,
-            ssl_cert=settings.tls_cert_file,
-            ssl_key=settings.tls_key_file,
-            ssl_protocol_min=SSLProtocols.tls12,
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop, services, server)
-        _LOG.info("api listens", extra={"port": settings.api_port})
-        await server.serve()
+        lane = CordLane(lambda: _cord_application(settings), inside(services))
+        await lane.start()
+        try:
+            await _listen(settings, services, application(services, lane))
+        finally:
+            await lane.stop()
+
+
+async def _listen(settings: ApiSettings, services: Services, whole: Asgi) -> None:
+    server = Server(
+        whole,
+        address=settings.api_host,
+        port=settings.api_port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=MAX_HEADER_BYTES
+        ),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=_raise_file_limit(),
+        log_enabled=False,
+        ssl_cert=settings.tls_cert_file,
+        ssl_key=settings.tls_key_file,
+        ssl_protocol_min=SSLProtocols.tls12,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, services, server)
+    _LOG.info("api listens", extra={"port": settings.api_port})
+    await server.serve()
+
+
+def _raise_file_limit() -> int:
+    """Ask for the files that many connections take; how many connections there can be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + _SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(_SPARE_FILES, min(MOST_CONNECTIONS, soft - _SPARE_FILES))
 
 
 def _stop(services: Services, server: Server) -> None:

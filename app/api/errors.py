@@ -38,3 +38,13 @@ class MethodNotAllowed(DomainError):
 class InternalFault(DomainError):
     code = "internal_fault"
     sentence = "Something went wrong on our side, so nothing was done."
+
+
+class Overloaded(DomainError):
+    """More requests are under way than can be answered in time; what cuts is never refused so."""
+
+    code = "overloaded"
+    sentence = "Too much is asked of this service right now. Try again in a moment."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_seconds=1)

@@ -61,11 +61,11 @@ class Outer:
             await send(message)
 
         try:
-            await self._inner(scope, _with_deadline(receive), guarded_send)
+            await self._inner(scope, with_deadline(receive), guarded_send)
         except DomainError as error:
             if started:
                 raise
-            await _send_problem(error, send)
+            await send_problem(error, send)
 
     async def _log_refusal(self, scope: Scope, status: int) -> None:
         principal: Principal | None = scope.get(PRINCIPAL)
@@ -88,7 +88,7 @@ class Outer:
                 raise
 
 
-def _with_deadline(receive: Receive) -> Receive:
+def with_deadline(receive: Receive) -> Receive:
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + RECEIVE_SECONDS
     complete = False
@@ -117,7 +117,7 @@ def _with_headers(headers: Any) -> list[tuple[bytes, bytes]]:
     return [*headers, *(pair for pair in _HEADERS if pair[0] not in present)]
 
 
-async def _send_problem(error: DomainError, send: Send) -> None:
+async def send_problem(error: DomainError, send: Send) -> None:
     response = problems.respond(error)
     await send(
         {

@@ -94,6 +94,7 @@ STATUS: dict[str, int] = {
     "too_many_sealing_keys": 429,
     # doubt means no
     "unavailable": 503,
+    "overloaded": 503,
     "database_unavailable": 503,
     "log_unavailable": 503,
     "peer_unavailable": 503,
