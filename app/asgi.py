@@ -27,6 +27,8 @@ from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
 from app.api.outer import Outer
+from app.api.re_enrolments import ReEnrolmentController
+from app.api.recovery_codes import RecoveryCodeController
 from app.api.services import Services
 from app.api.sessions import SessionController
 from app.api.strict import StrictRequest
@@ -53,6 +55,8 @@ CONTROLLERS = (
     OAuthController,
     OrderController,
     PlatformCredentialController,
+    RecoveryCodeController,
+    ReEnrolmentController,
     SealingKeyController,
     SessionController,
     TokenController,
