@@ -161,6 +161,17 @@ CREATE TABLE venue_containment (
 );
 CREATE INDEX exchange_credential_venue ON exchange_credential (venue_id, trader_id);
 
+-- Signing holds its venue shared to its commit. An advisory lock and not the row's: those who
+-- share a row let each other in past whoever waits to change it (measured behind 32 transactions
+-- of 20 ms: 1.9 s against 0.1 s), and each writes to the one row of all; this lock has a queue.
+CREATE OR REPLACE FUNCTION shared_venue_level(p_venue text) RETURNS smallint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(13, hashtext(p_venue));
+    -- A statement of its own: its snapshot is from after the wait.
+    RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue);
+END $$;
+
 -- Severity only grows. When this has committed, nothing that the rung forbids is signed any more;
 -- nobody is told in here, because telling takes long.
 CREATE FUNCTION contain_venue(
@@ -169,6 +180,7 @@ CREATE FUNCTION contain_venue(
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(13, hashtext(p_venue));
     SELECT v.level INTO previous FROM venue v WHERE v.venue_id = p_venue FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such venue' USING ERRCODE = 'TC002';
@@ -313,6 +325,11 @@ BEGIN
         E'\n    IF p_event = ''venue.contained''.*?END IF;\n', E'\n');
 END $$;
 DROP FUNCTION venue_reach, tell_of_containment, contain_venue;
+CREATE OR REPLACE FUNCTION shared_venue_level(p_venue text) RETURNS smallint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue FOR SHARE);
+END $$;
 DROP INDEX exchange_credential_venue;
 DROP TABLE venue_containment;
 DROP FUNCTION ring_every_device, revoke_old_root;

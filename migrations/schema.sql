@@ -294,6 +294,7 @@ CREATE FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level s
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(13, hashtext(p_venue));
     SELECT v.level INTO previous FROM venue v WHERE v.venue_id = p_venue FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such venue' USING ERRCODE = 'TC002';
@@ -759,7 +760,9 @@ CREATE FUNCTION public.shared_venue_level(p_venue text) RETURNS smallint
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue FOR SHARE);
+    PERFORM pg_advisory_xact_lock_shared(13, hashtext(p_venue));
+    -- A statement of its own: its snapshot is from after the wait.
+    RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue);
 END $$;
 
 ALTER FUNCTION public.shared_venue_level(p_venue text) OWNER TO tripcord_owner;

@@ -62,3 +62,22 @@ async def test_an_order_that_waits_behind_the_containment_is_not_signed(
         await waiting
     assert (refused.value.code, refused.value.rule) == ("containment_forbids", "frozen")
     assert signer.signatures() == 0
+
+
+async def test_a_containment_waits_for_the_signature_under_way_and_for_no_other(
+    signer: Signer, bot: Bot, operator: Database
+) -> None:
+    """A signer holds the row shared to its commit: the fence stands after it, and soon."""
+    async with signer.db.transaction() as tx:
+        await tx.fetchval("SELECT shared_venue_level('sandbox')")
+        plan = await plan_venue(operator, "sandbox", Level.FROZEN, reason="t", actor="operator")
+        fencing = asyncio.ensure_future(Containing(operator).contain_venue(plan))
+        await until_blocked(tx)
+        # Whoever comes now stands behind the fence, shared lock or not.
+        late = asyncio.ensure_future(signer.ask(bot.order()))
+        await asyncio.sleep(0.2)
+        assert not late.done()
+    assert (await fencing).position is not None
+    with pytest.raises(DomainError, match="containment_forbids"):
+        await late
+    assert signer.signatures() == 0
