@@ -48,6 +48,19 @@ async def test_a_held_order_is_not_signed_after_its_venue_was_contained(
     assert signer.signatures() == 0
 
 
+@pytest.mark.usefixtures("bot")
+async def test_a_frozen_venue_is_not_even_read_and_a_milder_rung_is(
+    signer: Signer, trader: Trader, operator: Database
+) -> None:
+    signer.courier.releases.clear()
+    for level, refusal in (
+        (Level.READ_ONLY, ""), (Level.FROZEN, "containment_forbids:frozen"),
+    ):  # fmt: skip
+        plan = await plan_venue(operator, "sandbox", level, reason="t", actor="operator")
+        await Containing(operator).contain_venue(plan)
+        assert await signer.refusal(trader.read("balances")) == refusal
+
+
 async def test_an_order_that_waits_behind_the_containment_is_not_signed(
     signer: Signer, bot: Bot, operator: Database
 ) -> None:
