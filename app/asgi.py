@@ -33,6 +33,8 @@ from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
 from app.api.outer import Asgi, Outer
+from app.api.re_enrolments import ReEnrolmentController
+from app.api.recovery_codes import RecoveryCodeController
 from app.api.revocations import IncidentController, RevocationController
 from app.api.services import Services
 from app.api.sessions import SessionController
@@ -76,6 +78,8 @@ CONTROLLERS = (
     OrderController,
     PlatformCredentialController,
     RevocationController,
+    RecoveryCodeController,
+    ReEnrolmentController,
     SealingKeyController,
     SessionController,
     SettingController,

@@ -55,11 +55,16 @@ DECLARE
     e    access_log;
     head access_log_head;
 BEGIN
+    IF p_event = 'venue.contained' AND session_user LIKE 'tripcord\_%'
+       AND session_user <> 'tripcord_operator' THEN
+        RAISE EXCEPTION '% does not tell of %', session_user, p_event
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     -- What only the signer can know happened is told by the signer alone; others may tell of it
     -- that it was refused. The role decides, not an argument.
     IF p_outcome = 'ok' AND session_user IN ('tripcord_api', 'tripcord_cord', 'tripcord_courier',
                                              'tripcord_operator', 'tripcord_dispatcher')
-       AND (p_event LIKE ANY (ARRAY['order.released', 'order.held', 'order.refused',
+       AND (p_event LIKE ANY (ARRAY['re_enrolment.%', 'recovery_codes.bound', 'factor.carried_over', 'order.released', 'order.held', 'order.refused',
                 'order.answered_again', 'device.bound', 'factor.bound', 'grant.sealed',
                 'approval.decided', 'change.sealed', 'credential.imported',
                 'credential.verifying', 'credential.linked', 'cleanup.released', 'venue.read',
@@ -283,6 +288,33 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text, OUT previous smallint, OUT imposed_at timestamp with time zone, OUT log_position bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(13, hashtext(p_venue));
+    SELECT v.level INTO previous FROM venue v WHERE v.venue_id = p_venue FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such venue' USING ERRCODE = 'TC002';
+    END IF;
+    IF previous >= p_level THEN
+        RETURN;                                 -- log_position stays NULL: nothing was done
+    END IF;
+    UPDATE venue SET level = p_level WHERE venue_id = p_venue;
+    imposed_at := clock_timestamp();
+    log_position := append_entry(
+        '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
+        'venue.contained', p_actor, NULL, NULL, p_containment, 'ok', p_venue || ':' || p_level,
+        sha256(convert_to(p_reason, 'UTF8')), NULL, NULL, NULL, NULL, NULL);
+    INSERT INTO venue_containment (venue_id, containment_id, level, reason, actor, imposed_at,
+                                   log_position)
+    VALUES (p_venue, p_containment, p_level, p_reason, p_actor, contain_venue.imposed_at,
+            contain_venue.log_position);
+END $$;
+
+ALTER FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text, OUT previous smallint, OUT imposed_at timestamp with time zone, OUT log_position bigint) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) RETURNS integer
     LANGUAGE plpgsql STABLE
@@ -560,6 +592,15 @@ END $$;
 
 ALTER FUNCTION public.refuse_another_ending() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.refuse_begun_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'what begins is waiting' USING ERRCODE = 'check_violation';
+END $$;
+
+ALTER FUNCTION public.refuse_begun_ended() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -611,6 +652,29 @@ END $$;
 
 ALTER FUNCTION public.refuse_order_transition() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.refuse_other_re_enrolment() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF ROW(NEW.trader_id, NEW.re_enrolment_id, NEW.root_id, NEW.code_id, NEW.public_jwk, NEW.name,
+           NEW.push_kind, NEW.push_registration, NEW.authenticator_lost, NEW.begun_at,
+           NEW.not_before, NEW.expires_at)
+       IS DISTINCT FROM
+       ROW(OLD.trader_id, OLD.re_enrolment_id, OLD.root_id, OLD.code_id, OLD.public_jwk, OLD.name,
+           OLD.push_kind, OLD.push_registration, OLD.authenticator_lost, OLD.begun_at,
+           OLD.not_before, OLD.expires_at)
+       OR NEW.version <> OLD.version + 1 THEN
+        RAISE EXCEPTION 'what was begun never changes' USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.state <> 'waiting' AND NEW.state <> OLD.state THEN
+        RAISE EXCEPTION 're-enrolment cannot go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_other_re_enrolment() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_reopening() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -652,6 +716,27 @@ END $$;
 
 ALTER FUNCTION public.refuse_unlinking() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    old_root uuid;
+BEGIN
+    PERFORM lock_trader(p_trader);
+    SELECT r.root_id INTO old_root FROM re_enrolment r
+     WHERE r.trader_id = p_trader AND r.re_enrolment_id = p_re_enrolment AND r.state = 'waiting'
+       AND r.not_before <= clock_timestamp() AND r.expires_at > clock_timestamp();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no re-enrolment is due' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN (SELECT t.log_position FROM tighten(
+        p_trader, old_root, 5::smallint, 're-enrolment', p_actor, NULL, p_address, p_user_agent,
+        NULL, p_revocation, p_receipt_hash, NULL) AS t);
+END $$;
+
+ALTER FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -673,12 +758,33 @@ END $$;
 
 ALTER FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.ring_every_device(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    rung integer;
+BEGIN
+    INSERT INTO outbox (trader_id, topic, rid, device_id, priority, due_at, expires_at)
+    SELECT p_trader, p_topic, p_rid, r.device_id, 0, clock_timestamp(), p_expires_at
+      FROM push_registration r
+     WHERE r.trader_id = p_trader AND r.disabled_at IS NULL
+       AND NOT EXISTS (SELECT FROM lost_device l
+                        WHERE l.trader_id = r.trader_id AND l.device_id = r.device_id);
+    GET DIAGNOSTICS rung = ROW_COUNT;
+    RETURN rung;
+END $$;
+
+ALTER FUNCTION public.ring_every_device(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.shared_venue_level(p_venue text) RETURNS smallint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue FOR SHARE);
+    PERFORM pg_advisory_xact_lock_shared(13, hashtext(p_venue));
+    -- A statement of its own: its snapshot is from after the wait.
+    RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue);
 END $$;
 
 ALTER FUNCTION public.shared_venue_level(p_venue text) OWNER TO tripcord_owner;
@@ -707,13 +813,47 @@ END $$;
 
 ALTER FUNCTION public.take_cleanup_mode() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.tell_of_containment(p_venue text, p_containment uuid, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    act  venue_containment;
+    told uuid[];
+    who  uuid;
+BEGIN
+    SELECT * INTO act FROM venue_containment
+     WHERE venue_id = p_venue AND containment_id = p_containment FOR UPDATE;
+    IF NOT FOUND OR act.told_at IS NOT NULL THEN
+        RETURN 0;
+    END IF;
+    told := ARRAY(SELECT DISTINCT c.trader_id FROM exchange_credential c
+                   WHERE c.venue_id = p_venue AND c.trader_id > act.told_up_to
+                     AND c.state IN ('verifying', 'active')
+                   ORDER BY c.trader_id LIMIT p_limit);
+    IF cardinality(told) = 0 THEN
+        UPDATE venue_containment SET told_at = clock_timestamp()
+         WHERE venue_id = p_venue AND containment_id = p_containment;
+        RETURN 0;
+    END IF;
+    FOREACH who IN ARRAY told LOOP
+        PERFORM ring_devices(who, 'security', p_containment,
+                             clock_timestamp() + interval '24 hours');
+    END LOOP;
+    UPDATE venue_containment SET told_up_to = told[cardinality(told)]
+     WHERE venue_id = p_venue AND containment_id = p_containment;
+    RETURN cardinality(told);
+END $$;
+
+ALTER FUNCTION public.tell_of_containment(p_venue text, p_containment uuid, p_limit integer) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
     imposer text := CASE session_user
-        WHEN 'tripcord_api' THEN 'trader' WHEN 'tripcord_cord' THEN 'trader'
+        WHEN 'tripcord_api' THEN 'trader' WHEN 'tripcord_cord' THEN 'trader' WHEN 'tripcord_signer' THEN 'trader'
         WHEN 'tripcord_courier' THEN 'monitor' WHEN 'tripcord_operator' THEN 'operator' END;
     target token;
     first_revoked_at timestamptz;
@@ -800,6 +940,33 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.venue_reach(p_venue text, p_cap integer, OUT traders bigint, OUT credentials bigint, OUT grants bigint, OUT open_orders bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    SELECT count(*) INTO traders FROM (
+        SELECT DISTINCT c.trader_id FROM exchange_credential c
+         WHERE c.venue_id = p_venue AND c.state IN ('verifying', 'active') LIMIT p_cap) AS t;
+    SELECT count(*) INTO credentials FROM (
+        SELECT FROM exchange_credential c
+         WHERE c.venue_id = p_venue AND c.state IN ('verifying', 'active') LIMIT p_cap) AS c;
+    SELECT count(*) INTO grants FROM (
+        SELECT FROM bot_grant g
+          JOIN exchange_credential c ON c.trader_id = g.trader_id
+                                    AND c.credential_id = g.credential_id
+         WHERE c.venue_id = p_venue AND g.expires_at > now() LIMIT p_cap) AS g;
+    SELECT count(*) INTO open_orders FROM (
+        SELECT FROM bot_order o
+          JOIN exchange_credential c ON c.trader_id = o.trader_id
+                                    AND c.credential_id = o.credential_id
+         WHERE c.venue_id = p_venue
+           AND o.state IN ('released', 'unknown', 'accepted', 'partially_filled')
+         LIMIT p_cap) AS o;
+END $$;
+
+ALTER FUNCTION public.venue_reach(p_venue text, p_cap integer, OUT traders bigint, OUT credentials bigint, OUT grants bigint, OUT open_orders bigint) OWNER TO tripcord_owner;
 
 CREATE TABLE public.access_log_head (
     trader_id uuid NOT NULL,
@@ -1043,6 +1210,66 @@ CREATE TABLE public.push_registration (
 
 ALTER TABLE public.push_registration OWNER TO tripcord_owner;
 
+CREATE TABLE public.re_enrolment (
+    trader_id uuid NOT NULL,
+    re_enrolment_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    code_id uuid NOT NULL,
+    public_jwk bytea NOT NULL,
+    name text NOT NULL,
+    push_kind text,
+    push_registration text,
+    authenticator_lost boolean NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by uuid,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT a_push_registration_is_whole CHECK (((push_kind IS NULL) = (push_registration IS NULL))),
+    CONSTRAINT an_end_has_its_time CHECK (((state = 'waiting'::text) = (ended_at IS NULL))),
+    CONSTRAINT completed_only_in_its_time CHECK (((state <> 'completed'::text) OR ((ended_at >= not_before) AND (ended_at < expires_at)))),
+    CONSTRAINT it_does_not_wait_for_ever CHECK (((expires_at > not_before) AND (expires_at <= (not_before + '7 days'::interval)))),
+    CONSTRAINT old_devices_have_a_day CHECK ((not_before >= (begun_at + '24:00:00'::interval))),
+    CONSTRAINT re_enrolment_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT re_enrolment_name_check CHECK (((length(name) >= 1) AND (length(name) <= 64))),
+    CONSTRAINT re_enrolment_push_kind_check CHECK ((push_kind = ANY (ARRAY['fid'::text, 'token'::text]))),
+    CONSTRAINT re_enrolment_push_registration_check CHECK (((length(push_registration) >= 1) AND (length(push_registration) <= 4096))),
+    CONSTRAINT re_enrolment_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'completed'::text, 'vetoed'::text, 'cancelled'::text, 'expired'::text]))),
+    CONSTRAINT re_enrolment_version_check CHECK ((version > 0)),
+    CONSTRAINT who_ended_it_is_named CHECK (((state = ANY (ARRAY['completed'::text, 'vetoed'::text])) = (ended_by IS NOT NULL)))
+);
+
+ALTER TABLE public.re_enrolment OWNER TO tripcord_owner;
+
+CREATE TABLE public.recovery_code (
+    trader_id uuid NOT NULL,
+    code_id uuid NOT NULL,
+    set_number integer NOT NULL,
+    root_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    public_jwk bytea NOT NULL,
+    bound_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT recovery_code_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT recovery_code_set_number_check CHECK ((set_number > 0)),
+    CONSTRAINT recovery_code_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.recovery_code OWNER TO tripcord_owner;
+
+CREATE TABLE public.recovery_state (
+    trader_id uuid NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    last_failed_at timestamp with time zone,
+    CONSTRAINT recovery_state_failures_check CHECK ((failures >= 0))
+);
+
+ALTER TABLE public.recovery_state OWNER TO tripcord_owner;
+
 CREATE TABLE public.revocation (
     trader_id uuid NOT NULL,
     revocation_id uuid NOT NULL,
@@ -1167,6 +1394,22 @@ CREATE TABLE public.venue (
 
 ALTER TABLE public.venue OWNER TO tripcord_owner;
 
+CREATE TABLE public.venue_containment (
+    venue_id text NOT NULL,
+    containment_id uuid NOT NULL,
+    level smallint NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    imposed_at timestamp with time zone NOT NULL,
+    log_position bigint NOT NULL,
+    told_up_to uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    told_at timestamp with time zone,
+    CONSTRAINT venue_containment_level_check CHECK (((level >= 1) AND (level <= 4))),
+    CONSTRAINT venue_containment_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 200)))
+);
+
+ALTER TABLE public.venue_containment OWNER TO tripcord_owner;
+
 CREATE TABLE public.venue_open_order (
     trader_id uuid NOT NULL,
     credential_id uuid NOT NULL,
@@ -1193,6 +1436,9 @@ CREATE TABLE public.wrapped_seed (
 );
 
 ALTER TABLE public.wrapped_seed OWNER TO tripcord_owner;
+
+ALTER TABLE ONLY public.re_enrolment
+    ADD CONSTRAINT a_recovery_code_is_used_once UNIQUE (trader_id, code_id);
 
 ALTER TABLE ONLY public.bot_order
     ADD CONSTRAINT a_sequence_number_is_spent_once UNIQUE (trader_id, grant_id, sequence);
@@ -1266,6 +1512,15 @@ ALTER TABLE ONLY public.platform
 ALTER TABLE ONLY public.push_registration
     ADD CONSTRAINT push_registration_pkey PRIMARY KEY (trader_id, device_id);
 
+ALTER TABLE ONLY public.re_enrolment
+    ADD CONSTRAINT re_enrolment_pkey PRIMARY KEY (trader_id, re_enrolment_id);
+
+ALTER TABLE ONLY public.recovery_code
+    ADD CONSTRAINT recovery_code_pkey PRIMARY KEY (trader_id, code_id);
+
+ALTER TABLE ONLY public.recovery_state
+    ADD CONSTRAINT recovery_state_pkey PRIMARY KEY (trader_id);
+
 ALTER TABLE ONLY public.revocation_card
     ADD CONSTRAINT revocation_card_pkey PRIMARY KEY (trader_id, card_id);
 
@@ -1295,6 +1550,9 @@ ALTER TABLE ONLY public.trader_setting
 
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_pkey PRIMARY KEY (trader_id, credential_id, asset);
+
+ALTER TABLE ONLY public.venue_containment
+    ADD CONSTRAINT venue_containment_pkey PRIMARY KEY (venue_id, containment_id);
 
 ALTER TABLE ONLY public.venue_open_order
     ADD CONSTRAINT venue_open_order_pkey PRIMARY KEY (trader_id, credential_id, venue_order_id);
@@ -1326,7 +1584,13 @@ CREATE INDEX exchange_credential_active ON public.exchange_credential USING btre
 
 CREATE INDEX exchange_credential_unread ON public.exchange_credential USING btree (linked_at) WHERE (state = ANY (ARRAY['pending'::text, 'verifying'::text]));
 
+CREATE INDEX exchange_credential_venue ON public.exchange_credential USING btree (venue_id, trader_id);
+
+CREATE UNIQUE INDEX one_open_re_enrolment ON public.re_enrolment USING btree (trader_id) WHERE (state = 'waiting'::text);
+
 CREATE INDEX outbox_due ON public.outbox USING btree (priority, due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX recovery_code_set ON public.recovery_code USING btree (trader_id, set_number);
 
 CREATE INDEX revocation_open ON public.revocation USING btree (revoked_at) WHERE (cleanup_state <> 'done'::text);
 
@@ -1349,6 +1613,10 @@ CREATE TRIGGER credential_state_machine BEFORE UPDATE ON public.exchange_credent
 CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
+
+CREATE TRIGGER re_enrolment_begins_waiting BEFORE INSERT ON public.re_enrolment FOR EACH ROW WHEN (((new.state <> 'waiting'::text) OR (new.version <> 1))) EXECUTE FUNCTION public.refuse_begun_ended();
+
+CREATE TRIGGER re_enrolment_ends_once BEFORE UPDATE ON public.re_enrolment FOR EACH ROW EXECUTE FUNCTION public.refuse_other_re_enrolment();
 
 CREATE TRIGGER revocation_goes_forward BEFORE UPDATE ON public.revocation FOR EACH ROW EXECUTE FUNCTION public.refuse_reopening();
 
@@ -1460,6 +1728,24 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.push_registration
     ADD CONSTRAINT push_registration_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
 
+ALTER TABLE ONLY public.re_enrolment
+    ADD CONSTRAINT re_enrolment_trader_id_code_id_fkey FOREIGN KEY (trader_id, code_id) REFERENCES public.recovery_code(trader_id, code_id);
+
+ALTER TABLE ONLY public.re_enrolment
+    ADD CONSTRAINT re_enrolment_trader_id_ended_by_fkey FOREIGN KEY (trader_id, ended_by) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.re_enrolment
+    ADD CONSTRAINT re_enrolment_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.re_enrolment
+    ADD CONSTRAINT re_enrolment_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.recovery_code
+    ADD CONSTRAINT recovery_code_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.recovery_code
+    ADD CONSTRAINT recovery_code_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
 ALTER TABLE ONLY public.revocation_card
     ADD CONSTRAINT revocation_card_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
@@ -1498,6 +1784,9 @@ ALTER TABLE ONLY public.trader_setting
 
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.venue_containment
+    ADD CONSTRAINT venue_containment_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES public.venue(venue_id);
 
 ALTER TABLE ONLY public.venue_open_order
     ADD CONSTRAINT venue_open_order_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
@@ -1566,6 +1855,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
 
+REVOKE ALL ON FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text, OUT previous smallint, OUT imposed_at timestamp with time zone, OUT log_position bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text, OUT previous smallint, OUT imposed_at timestamp with time zone, OUT log_position bigint) TO tripcord_operator;
+
 REVOKE ALL ON FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) TO tripcord_api;
 
@@ -1613,11 +1905,15 @@ GRANT ALL ON FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text
 
 REVOKE ALL ON FUNCTION public.refuse_another_ending() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.refuse_begun_ended() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_illegal_transition() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_order_transition() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_other_re_enrolment() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_reopening() FROM PUBLIC;
 
@@ -1625,11 +1921,18 @@ REVOKE ALL ON FUNCTION public.refuse_step_back() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_unlinking() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) TO tripcord_signer;
+
 REVOKE ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_signer;
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_cord;
+GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.ring_every_device(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ring_every_device(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.shared_venue_level(p_venue text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.shared_venue_level(p_venue text) TO tripcord_signer;
@@ -1640,6 +1943,9 @@ GRANT ALL ON FUNCTION public.spend_proof(p_scope text, p_proof_hash bytea, p_exp
 
 REVOKE ALL ON FUNCTION public.take_cleanup_mode() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.tell_of_containment(p_venue text, p_containment uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tell_of_containment(p_venue text, p_containment uuid, p_limit integer) TO tripcord_operator;
+
 REVOKE ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_api;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_cord;
@@ -1648,6 +1954,9 @@ GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smalli
 
 REVOKE ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) TO tripcord_api;
+
+REVOKE ALL ON FUNCTION public.venue_reach(p_venue text, p_cap integer, OUT traders bigint, OUT credentials bigint, OUT grants bigint, OUT open_orders bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.venue_reach(p_venue text, p_cap integer, OUT traders bigint, OUT credentials bigint, OUT grants bigint, OUT open_orders bigint) TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_api;
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_signer;
@@ -1786,6 +2095,31 @@ GRANT UPDATE(updated_at) ON TABLE public.push_registration TO tripcord_api;
 GRANT UPDATE(disabled_at) ON TABLE public.push_registration TO tripcord_api;
 GRANT UPDATE(disabled_at) ON TABLE public.push_registration TO tripcord_dispatcher;
 
+GRANT SELECT ON TABLE public.re_enrolment TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.re_enrolment TO tripcord_signer;
+
+GRANT UPDATE(state) ON TABLE public.re_enrolment TO tripcord_signer;
+
+GRANT UPDATE(ended_at) ON TABLE public.re_enrolment TO tripcord_signer;
+
+GRANT UPDATE(ended_by) ON TABLE public.re_enrolment TO tripcord_signer;
+
+GRANT UPDATE(version) ON TABLE public.re_enrolment TO tripcord_signer;
+
+GRANT UPDATE(mac) ON TABLE public.re_enrolment TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.recovery_code TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.recovery_code TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.recovery_state TO tripcord_api;
+GRANT SELECT ON TABLE public.recovery_state TO tripcord_signer;
+
+GRANT INSERT(trader_id) ON TABLE public.recovery_state TO tripcord_signer;
+
+GRANT UPDATE(failures) ON TABLE public.recovery_state TO tripcord_signer;
+
+GRANT UPDATE(last_failed_at) ON TABLE public.recovery_state TO tripcord_signer;
+
 GRANT SELECT ON TABLE public.revocation TO tripcord_api;
 GRANT SELECT ON TABLE public.revocation TO tripcord_cord;
 GRANT SELECT ON TABLE public.revocation TO tripcord_signer;
@@ -1834,6 +2168,12 @@ GRANT SELECT,DELETE ON TABLE public.spent_proof TO tripcord_api;
 GRANT SELECT ON TABLE public.totp_factor TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.totp_factor TO tripcord_signer;
 
+GRANT UPDATE(root_id) ON TABLE public.totp_factor TO tripcord_signer;
+
+GRANT UPDATE(version) ON TABLE public.totp_factor TO tripcord_signer;
+
+GRANT UPDATE(mac) ON TABLE public.totp_factor TO tripcord_signer;
+
 GRANT SELECT,INSERT ON TABLE public.totp_state TO tripcord_signer;
 
 GRANT UPDATE(last_used_step) ON TABLE public.totp_state TO tripcord_signer;
@@ -1860,6 +2200,8 @@ GRANT SELECT ON TABLE public.venue TO tripcord_api;
 GRANT SELECT ON TABLE public.venue TO tripcord_signer;
 GRANT SELECT ON TABLE public.venue TO tripcord_courier;
 GRANT SELECT ON TABLE public.venue TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.venue_containment TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.venue_open_order TO tripcord_api;
 GRANT SELECT ON TABLE public.venue_open_order TO tripcord_signer;

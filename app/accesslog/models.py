@@ -70,6 +70,14 @@ class Event(StrEnum):
     SESSION_DISOWNED = "session.disowned"
     DEVICE_LOST = "device.lost"
     INCIDENTS_READ = "incidents.read"
+    # recovery codes, re-enrolment, an operator's containment
+    RECOVERY_CODES_BOUND = "recovery_codes.bound"
+    RECOVERY_CODES_READ = "recovery_codes.read"
+    RE_ENROLMENT_BEGUN = "re_enrolment.begun"
+    RE_ENROLMENT_ENDED = "re_enrolment.ended"
+    RE_ENROLMENT_READ = "re_enrolments.read"
+    FACTOR_CARRIED_OVER = "factor.carried_over"
+    VENUE_CONTAINED = "venue.contained"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ class DeviceController(Controller):
                 code_text_hash=sha256(data.enrolment_code.encode()),
                 public_jwk=jwk,
                 name=data.name,
-                push=_push(data.push),
+                push=push_target(data.push),
                 statement=data.statement,
                 origin=services.edge.origin(request, f"device:{proof.jkt}"),
             ),
@@ -164,7 +164,7 @@ def envelope_of(envelope: shapes.Envelope) -> wire.SealedEnvelope:
     )
 
 
-def _push(push: shapes.Push | None) -> wire.PushTarget | None:
+def push_target(push: shapes.Push | None) -> wire.PushTarget | None:
     if push is None:
         return None
     return wire.PushTarget(provider=push.provider, kind=push.kind, registration=push.registration)

@@ -47,6 +47,8 @@ STATUS: dict[str, int] = {
     "trader_not_found": 404,
     "grant_unknown": 404,
     "checkpoint_not_found": 404,
+    "re_enrolment_not_found": 404,
+    "venue_not_found": 404,  # as yet only the operator's command tells it
     # not in this state
     "approval_not_pending": 409,
     "approval_not_approved": 409,
@@ -63,6 +65,10 @@ STATUS: dict[str, int] = {
     "card_taken": 409,
     "clean_up_refused": 409,
     "own_device": 409,
+    "re_enrolment_open": 409,
+    "re_enrolment_over": 409,
+    "waiting_time_not_over": 409,
+    "recovery_codes_refused": 409,
     # no
     "totp_rejected": 403,
     "factor_too_weak": 403,
@@ -70,6 +76,8 @@ STATUS: dict[str, int] = {
     "statement_rejected": 403,
     "signature_rejected": 403,
     "enrolment_refused": 403,
+    "re_enrolment_refused": 403,
+    "veto_refused": 403,
     "evidence_forged": 403,
     "guardrail_refused": 403,
     "containment_forbids": 403,

@@ -96,13 +96,26 @@ class SignIn(Action, frozen=True, tag="session.sign_in"):
     at: datetime
 
 
-A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn)
+class NewRecoveryCodes(Action, frozen=True, tag="factor.recovery_codes"):
+    """Register recovery codes this device made; those made before are worth nothing after it.
+
+    `statement_sha256` is the digest of the device's own statement, which names their keys.
+    """
+
+    device_id: UUID
+    codes: int
+    replaces: int
+    statement_sha256: str
+
+
+A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes)
 
 TEMPLATES: dict[str, str] = {
     "trade.key_link": "key_link/1",
     "bot.grant": "bot_grant/1",
     "trade.order": "order/1",
     "session.sign_in": "sign_in/1",
+    "factor.recovery_codes": "recovery_codes/1",
 }
 
 

@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from app.cli.contain import contain
 from app.cli.hsm import init_token
 from app.cli.migrate import SCHEMA_FILE, Server, dump_schema, migrate
 from app.cli.pgbinaries import wheel_directory
@@ -122,6 +123,7 @@ def dispatcher() -> None:
 
 
 main.add_command(platform)
+main.add_command(contain)
 
 if __name__ == "__main__":
     main()

@@ -7,15 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import click
-import msgspec
 
 from app.accesslog import store as log
 from app.accesslog.models import LOCKED_CHAIN, SYSTEM_TRADER, Entry, Event
 from app.cli.errors import CommandRefused
-from app.cli.migrate import with_login
-from app.cli.roles import DATABASE
+from app.cli.operator import operator_login
 from app.cli.settings import settings_of
-from app.cli.site import Addresses
 from app.config import PlatformSettings
 from app.core.errors import DomainError
 from app.core.ids import new_id
@@ -25,7 +22,6 @@ from app.core.secret import Secret
 from app.db.pool import Database
 from app.platforms import store
 
-_ROLE = "tripcord_operator"
 _MAX_KEYS = 8
 _MAX_NAME = 64
 
@@ -49,7 +45,7 @@ def add(*, name: str, jwks: Path, as_json: bool) -> None:
     if not 0 < len(name) <= _MAX_NAME:
         raise CommandRefused(f"A platform's name has 1 to {_MAX_NAME} characters.")
     keys = _public_keys(jwks)
-    dsn, password = _operator(settings_of(PlatformSettings))
+    dsn, password = operator_login(settings_of(PlatformSettings))
     try:
         client_id = asyncio.run(_register(dsn, password, name, keys))
     except DomainError as error:
@@ -68,21 +64,6 @@ def _public_keys(path: Path) -> dict[str, Any]:
         raise CommandRefused(f"{path} is not a JWK Set whose keys have a `kid`.") from None
     except DomainError as error:
         raise CommandRefused(f"{path}: {error.sentence}") from None
-
-
-def _operator(settings: PlatformSettings) -> tuple[str, Secret | None]:
-    """The operator role's connection: as configured, or that of the `up` that runs here."""
-    if settings.database_dsn is not None:
-        return settings.database_dsn, settings.database_password
-    try:
-        raw = (settings.data / "addresses.json").read_bytes()
-        where = msgspec.json.decode(raw, type=Addresses)
-        password = (settings.data / "secrets" / _ROLE).read_bytes()
-    except OSError:
-        raise CommandRefused(
-            f"Nothing runs in {settings.data}; start `tripcord up` or set TRIPCORD_DATABASE_DSN."
-        ) from None
-    return with_login(where.database_dsn, _ROLE, DATABASE), Secret(password)
 
 
 async def _register(dsn: str, password: Secret | None, name: str, keys: dict[str, Any]) -> UUID:

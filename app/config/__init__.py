@@ -11,6 +11,7 @@ values, not settings.
 from app.config.load import ConfigurationRefused, load
 from app.config.processes import (
     ApiSettings,
+    ContainSettings,
     CourierSettings,
     DispatcherSettings,
     HsmSettings,
@@ -24,6 +25,7 @@ from app.config.readme import TableRow, settings_markdown, settings_table
 __all__ = [
     "ApiSettings",
     "ConfigurationRefused",
+    "ContainSettings",
     "CourierSettings",
     "DispatcherSettings",
     "HsmSettings",

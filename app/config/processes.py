@@ -1,5 +1,6 @@
 """One struct per process: the settings it may see, and no others."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -47,6 +48,7 @@ class SignerSettings(_WithDatabase, frozen=True, kw_only=True):
     courier_socket: Path
     peer_uids: frozenset[int]
     courier_uids: frozenset[int]
+    re_enrolment_hours: timedelta
 
 
 class CourierSettings(_WithDatabase, frozen=True, kw_only=True):
@@ -78,6 +80,10 @@ class PlatformSettings(ProcessSettings, frozen=True, kw_only=True):
     data: Path
     database_dsn: str | None
     database_password: Secret | None
+
+
+class ContainSettings(PlatformSettings, frozen=True, kw_only=True):
+    process = "contain"
 
 
 class HsmSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -112,6 +118,7 @@ PROCESSES: tuple[type[ProcessSettings], ...] = (
     DispatcherSettings,
     MigrateSettings,
     PlatformSettings,
+    ContainSettings,
     HsmSettings,
     UpSettings,
 )

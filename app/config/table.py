@@ -109,6 +109,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Uids that may connect to the signer's socket for the courier; default: its own only.",
         "",
     ),
+    Setting(
+        "RE_ENROLMENT_HOURS",
+        values.re_enrolment_hours,
+        "How long old devices may veto a re-enrolment, in hours; 24 at least.",
+        "24",
+    ),
     Setting("LOG_LEVEL", values.log_level, "debug, info, warning or error.", "info"),
 )
 

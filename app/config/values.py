@@ -1,6 +1,7 @@
 """From the text of one setting to its value; each raises ValueError with the end of a sentence."""
 
 import ipaddress
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
@@ -43,6 +44,12 @@ def port(raw: str) -> int:
     if not (raw.isascii() and raw.isdecimal()) or int(raw) > _HIGHEST_PORT:
         raise ValueError(f"is not a port: {raw!r}")
     return int(raw)
+
+
+def re_enrolment_hours(raw: str) -> timedelta:
+    if not (raw.isascii() and raw.isdecimal()) or not 24 <= int(raw) <= 720:  # noqa: PLR2004
+        raise ValueError(f"is not a number of hours from 24 to 720: {raw!r}")
+    return timedelta(hours=int(raw))
 
 
 def uids(raw: str) -> frozenset[int]:

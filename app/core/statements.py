@@ -71,6 +71,41 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     iat: int
 
 
+class CodeKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The public half of one recovery code: an Ed25519 point."""
+
+    code_id: UUID
+    x: Digest
+
+
+class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/recovery-codes/v1"]
+    trader_id: UUID
+    device_id: UUID
+    codes: Annotated[list[CodeKey], msgspec.Meta(min_length=10, max_length=10)]
+    iat: int
+
+
+class ReEnrol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signed twice over the same words: by the new device's key and by the recovery code's."""
+
+    domain: Literal["tripcord/re-enrol/v1"]
+    trader_id: UUID
+    code_id: UUID
+    jkt: Digest
+    name: Text64
+    authenticator_lost: bool
+    iat: int
+
+
+class EndReEnrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/re-enrolment-end/v1"]
+    trader_id: UUID
+    re_enrolment_id: UUID
+    act: Literal["veto", "cancel", "complete"]
+    iat: int
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Literal["tripcord/order/v1"]
     trader_id: UUID
@@ -81,13 +116,26 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     intent: dict[str, Any]
 
 
-Statement = TypeVar("Statement", BindDevice, BindFactor, LinkCredential, Decision, Order)
+Statement = TypeVar(
+    "Statement",
+    BindDevice,
+    BindFactor,
+    LinkCredential,
+    Decision,
+    RecoveryCodes,
+    ReEnrol,
+    EndReEnrolment,
+    Order,
+)
 
 _DOMAINS: dict[type[Any], str] = {
     BindDevice: "tripcord/bind-device/v1",
     BindFactor: "tripcord/bind-factor/v1",
     LinkCredential: "tripcord/link/v1",
     Decision: "tripcord/decision/v1",
+    RecoveryCodes: "tripcord/recovery-codes/v1",
+    ReEnrol: "tripcord/re-enrol/v1",
+    EndReEnrolment: "tripcord/re-enrolment-end/v1",
     Order: "tripcord/order/v1",
 }
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.core.clock import Clock
 from app.core.jose import Jwk
-from app.core.statements import BindFactor, Decision, LinkCredential, verify
+from app.core.statements import BindFactor, Decision, LinkCredential, RecoveryCodes, verify
 from app.db.pool import Tx
 from app.deciding.errors import DeviceRejected, StatementRejected
 from app.devices import store as devices
@@ -77,6 +77,14 @@ def bind_factor_statement(text: str, device: Device, now: datetime) -> BindFacto
 
 def link_statement(text: str, device: Device, now: datetime) -> LinkCredential:
     return _of(verify(text, LinkCredential, expected_key=device.key()), device, now)
+
+
+def recovery_codes_statement(text: str, device: Device) -> RecoveryCodes:
+    """The codes a device names. Its age is checked by `check_fresh`, or bounded by an approval."""
+    claims = verify(text, RecoveryCodes, expected_key=device.key())
+    if (claims.trader_id, claims.device_id) != (device.trader_id, device.device_id):
+        raise StatementRejected
+    return claims
 
 
 def decision_statement(text: str, key: Jwk, device: Device) -> Decision:

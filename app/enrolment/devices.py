@@ -3,25 +3,20 @@
 import hmac
 from uuid import UUID
 
-import msgspec
-
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.core import token
 from app.core.canonical import canonical_json
 from app.core.clock import Clock
 from app.core.encoding import lp
-from app.core.ids import new_id
 from app.core.jose import Jwk, SignatureRejected, jwk_thumbprint, public_jwk
 from app.core.statements import BindDevice as Signed
 from app.core.statements import digest_bytes, verify
 from app.db.pool import Database, Tx
 from app.deciding.witness import check_fresh
 from app.devices import store as devices
-from app.devices.models import Device, PushRegistration
+from app.devices.models import Device
 from app.enrolment.errors import EnrolmentRefused
-from app.tokens import store as tokens
-from app.tokens.models import DEVICE_LIFE, ROOT_LIFE, NewNode
+from app.enrolment.roots import NewPhone, answer, make_root
 from app.traders import store as traders
 from app.vault.bootstrap import Bootstrap
 from app.vault.evidence import Evidence
@@ -101,71 +96,20 @@ class DeviceBinding:
         for known in await devices.list_all(tx, trader_id):
             if known.public_jwk == canonical:
                 await _log(tx, request, Event.DEVICE_BOUND, known, rule="answered_again")
-                return self._answer(known, secret)
+                return answer(self._identity, known, secret)
         trader = await traders.get(tx, trader_id)
         if trader is None or trader.root_id is not None:
             return None
-        now, root_id, device_id = self._clock.now(), new_id(), new_id()
-        bearer = token.mint(token.TokenKind.DEVICE, trader_id, device_id, secret)
-        await tokens.mint(
-            tx,
-            NewNode(
-                trader_id=trader_id,
-                token_id=root_id,
-                kind="trader",
-                parent_id=None,
-                label="trader",
-                expires_at=now + ROOT_LIFE,
-            ),
-        )
-        await tokens.mint(
-            tx,
-            NewNode(
-                trader_id=trader_id,
-                token_id=device_id,
-                kind="device",
-                parent_id=root_id,
-                label=request.name,
-                expires_at=now + DEVICE_LIFE,
-                scope=["control"],
-                secret_hash=bearer.secret_hash(),
-                jkt=jkt,
-            ),
-        )
-        device = Device(
+        phone = NewPhone(
             trader_id=trader_id,
-            device_id=device_id,
-            root_id=root_id,
             public_jwk=canonical,
+            jkt=jkt,
             name=request.name,
-            bound_at=now,
-            version=1,
-            mac=b"",
+            push=request.push,
         )
-        (mac,) = await self._evidence.seal([device.evidence()])
-        device = msgspec.structs.replace(device, mac=mac)
-        await devices.insert(tx, device)
-        if request.push is not None:
-            registration = PushRegistration(
-                provider=request.push.provider,
-                kind=request.push.kind,
-                registration=request.push.registration,
-            )
-            await devices.register_push(tx, trader_id, device_id, registration)
+        device = await make_root(tx, self._evidence, phone, secret, now=self._clock.now())
         await _log(tx, request, Event.DEVICE_BOUND, device)
-        return self._answer(device, secret)
-
-    def _answer(self, device: Device, secret: bytes) -> BoundDevice:
-        bearer = token.mint(token.TokenKind.DEVICE, device.trader_id, device.device_id, secret)
-        return BoundDevice(
-            trader_id=device.trader_id,
-            device_id=device.device_id,
-            root_token_id=device.root_id,
-            device_token=bearer.reveal(),
-            identity_jwk=self._identity.identity.public_jwk,
-            identity_jkt=self._identity.identity.jkt,
-            checkpoint_jkt=self._identity.checkpoint.jkt,
-        )
+        return answer(self._identity, device, secret)
 
 
 async def _is_empty(tx: Tx, trader_id: UUID) -> bool:

@@ -2,7 +2,6 @@
 
 import hmac
 from datetime import timedelta
-from uuid import UUID
 
 import msgspec
 
@@ -15,6 +14,7 @@ from app.core.ids import new_id
 from app.core.statements import SEALING_KEY_TYP, digest_bytes
 from app.core.statements import BindFactor as Signed
 from app.credentials import store as credentials
+from app.credentials.models import Credential
 from app.db.pool import Database, Tx
 from app.deciding.errors import StatementRejected
 from app.deciding.witness import Witness, bind_factor_statement
@@ -114,7 +114,7 @@ class FactorBinding:
         # (1) The device, and that it signed this very envelope.
         async with self._db.session() as tx:
             device = await self._witness.device(tx, request.trader_id, request.device_id)
-            await _check_first(tx, request.trader_id)
+            await check_first(tx, self._evidence, device)
         signed = bind_factor_statement(request.statement, device, self._clock.now())
         if not hmac.compare_digest(
             digest_bytes(signed.envelope_sha256), envelope_digest(request.envelope)
@@ -128,7 +128,7 @@ class FactorBinding:
             trader = await traders.get(tx, request.trader_id)
             if trader is None or trader.frozen_empty:
                 raise EnrolmentRefused
-            await _check_first(tx, request.trader_id)
+            await check_first(tx, self._evidence, device)
             (mac,) = await self._evidence.seal([factor.evidence()])
             await otp.insert(tx, msgspec.structs.replace(factor, mac=mac), seed, step)
             await self._log(tx, request, device, factor)
@@ -191,7 +191,17 @@ class FactorBinding:
         )
 
 
-async def _check_first(tx: Tx, trader_id: UUID) -> None:
-    """Only while there is nothing to protect yet: no factor, and no credential either."""
-    if await otp.list_all(tx, trader_id) or await credentials.list_all(tx, trader_id):
+async def check_first(tx: Tx, evidence: Evidence, device: Device) -> None:
+    """Raise unless there is nothing to protect yet under the device's root.
+
+    No factor, and no credential either. What another root left counts only as evidence: a row
+    that merely says it is another root's is believed when the signer wrote so.
+    """
+    rows: list[TotpFactor | Credential] = [
+        *await otp.list_all(tx, device.trader_id),
+        *await credentials.list_all(tx, device.trader_id),
+    ]
+    if any(row.root_id == device.root_id for row in rows):
         raise FactorNeedsApproval
+    if rows:
+        await evidence.verify([(row.evidence(), row.mac) for row in rows])

@@ -15,6 +15,7 @@ NORMAL = MappingProxyType(
         "bot.grant": Strength.MEDIUM,
         "trade.order": Strength.MEDIUM,  # above the free limit; below it no approval is asked
         "session.sign_in": Strength.MEDIUM,
+        "factor.recovery_codes": Strength.MEDIUM,
     }
 )
 PRESETS = MappingProxyType({"normal": NORMAL})

@@ -98,6 +98,20 @@ async def insert(tx: Tx, factor: TotpFactor, seed: WrappedSeed, used_step: int) 
     )
 
 
+async def carry_over(tx: Tx, factor: TotpFactor) -> bool:
+    """Write a factor's next version, under another root; False when it changed meanwhile."""
+    found = await tx.fetchval(
+        "UPDATE totp_factor SET root_id = $3, version = $4, mac = $5"
+        " WHERE trader_id = $1 AND factor_id = $2 AND version = $4 - 1 RETURNING factor_id",
+        factor.trader_id,
+        factor.factor_id,
+        factor.root_id,
+        factor.version,
+        factor.mac,
+    )
+    return found is not None
+
+
 async def list_all(tx: Tx, trader_id: UUID) -> list[TotpFactor]:
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM totp_factor WHERE trader_id = $1 ORDER BY factor_id", trader_id

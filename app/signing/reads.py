@@ -17,6 +17,7 @@ from app.exchanges.registry import dialect_of
 from app.guardrails.rungs import Verb, check_rung
 from app.signing.rows import request_digest, snapshot_of, wrapped_key
 from app.tokens import store as tokens
+from app.tokens.models import Level
 from app.vault.unwrap import SigningKeys
 from app.verbs.wire import Release, VenueRead
 
@@ -43,13 +44,17 @@ class VenueReads:
         CredentialNotFound, CredentialNotActive
             Nothing to read with.
         RungForbids
-            The credential is frozen or revoked: then nothing under it signs, reads included.
+            The credential or its venue is frozen, or it is revoked: then nothing is signed, reads
+            included.
         """
         async with self._db.locked(request.trader_id) as tx:
             credential, secret = await load(tx, request.trader_id, request.credential_id)
             if request.what != "permissions" and credential.state is not LinkState.ACTIVE:
                 raise CredentialNotActive
-            level = await tokens.effective_level(tx, request.trader_id, credential.path)
+            level = max(
+                await tokens.effective_level(tx, request.trader_id, credential.path),
+                await _venue_level(tx, credential.venue_id),
+            )
             check_rung(rung_of(level), Verb.READ, node_id=credential.credential_id)
             target, snapshot = await self._target(tx, request)
             unsigned = dialect_of(credential.venue_id).build_read(
@@ -81,6 +86,11 @@ class VenueReads:
             ReadTarget(kind="order", market=row["market"], client_order_id=row["client_order_id"]),
             snapshot_of(row["snapshot"]),
         )
+
+
+async def _venue_level(tx: Tx, venue_id: str) -> Level:
+    """The venue's rung, held shared to the commit as for an order."""
+    return Level(await tx.fetchval("SELECT shared_venue_level($1)", venue_id))
 
 
 async def load(tx: Tx, trader_id: UUID, credential_id: UUID) -> tuple[Credential, WrappedSecret]:

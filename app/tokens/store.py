@@ -145,6 +145,17 @@ async def tighten(
     return msgspec.convert(dict(row or {}), Imposed)
 
 
+async def operators_level(tx: Tx, trader_id: UUID, token_id: UUID) -> Level:
+    """The rung an operator put on this very node; only an operator takes it away."""
+    level = await tx.fetchval(
+        "SELECT level FROM fence"
+        " WHERE trader_id = $1 AND token_id = $2 AND imposed_by = 'operator'",
+        trader_id,
+        token_id,
+    )
+    return Level.ACTIVE if level is None else Level(level)
+
+
 async def add_card(
     tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes, root_id: UUID
 ) -> None:

@@ -72,6 +72,66 @@ class BindFactor(Verb, frozen=True, tag="bind_factor"):
     origin: Origin
 
 
+class BoundRecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
+    """`bound`, or `awaiting_approval` with the approval that the same statement comes back with."""
+
+    state: Literal["bound", "awaiting_approval"]
+    codes_left: int
+    approval_id: UUID | None = None
+
+
+class BindRecoveryCodes(Verb, frozen=True, tag="bind_recovery_codes"):
+    RESULT = BoundRecoveryCodes
+    trader_id: UUID
+    device_id: UUID
+    statement: str
+    approval_id: UUID | None
+    origin: Origin
+
+
+class BegunReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
+    re_enrolment_id: UUID
+    not_before: datetime
+    expires_at: datetime
+
+
+class BeginReEnrolment(Verb, frozen=True, tag="begin_re_enrolment"):
+    """`statement` by the new device's key, `code_statement` by the recovery code's: same words."""
+
+    RESULT = BegunReEnrolment
+    trader_id: UUID
+    code_id: UUID
+    public_jwk: dict[str, str]
+    name: str
+    push: PushTarget | None
+    statement: str
+    code_statement: str
+    origin: Origin
+
+
+class EndedReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """`device` after completing. `receipt` where completing revoked the old root: shown once."""
+
+    state: str
+    device: BoundDevice | None = None
+    receipt: str | None = None
+
+    def __repr__(self) -> str:
+        return f"EndedReEnrolment({self.state})"
+
+
+class EndReEnrolment(Verb, frozen=True, tag="end_re_enrolment"):
+    """A veto by an old device (`device_id`), or cancelling or completing by the new one's key."""
+
+    RESULT = EndedReEnrolment
+    trader_id: UUID
+    re_enrolment_id: UUID
+    act: Literal["veto", "cancel", "complete"]
+    device_id: UUID | None
+    statement: str
+    origin: Origin
+
+
 class OpenedSealingKey(msgspec.Struct, frozen=True, kw_only=True):
     sealing_key_id: UUID
     public_point: bytes
@@ -239,6 +299,9 @@ class Send(Verb, frozen=True, tag="send"):
 ApiVerb = (
     BindDevice
     | BindFactor
+    | BindRecoveryCodes
+    | BeginReEnrolment
+    | EndReEnrolment
     | OpenSealingKey
     | ImportSecret
     | Decide

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from app.db.errors import Conflict
 from app.db.pool import Database
 from app.deciding.execution import Executions
 from app.deciding.witness import Witness
+from app.recovery.models import WAITING_TIME
 from app.signing.holding import Holding
 from app.vault.client import HsmWorkers
 from app.vault.evidence import Evidence
@@ -72,6 +74,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     courier: CourierLink
     clock: Clock
+    re_enrolment_wait: timedelta = WAITING_TIME
 
 
 @asynccontextmanager
@@ -106,6 +109,7 @@ async def signer(settings: SignerSettings) -> AsyncIterator[Parts]:
             identity=Identity(workers),
             courier=CourierLink(client),
             clock=clock,
+            re_enrolment_wait=settings.re_enrolment_hours,
         )
         servers = _servers(settings, parts)
         for server in servers:

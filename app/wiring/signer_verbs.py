@@ -18,8 +18,13 @@ from app.deciding.service import DecidingService
 from app.deciding.session_code import SessionCodes
 from app.deciding.totp import TotpVerifier
 from app.deciding.witness import Witness
+from app.enrolment.completing import Completing
 from app.enrolment.devices import DeviceBinding
 from app.enrolment.factors import FactorBinding
+from app.enrolment.re_enrolling import ReEnrolling
+from app.enrolment.re_enrolments import ReEnrolments
+from app.enrolment.recovery_codes import RecoveryCodeBinding
+from app.enrolment.vetoing import Vetoing
 from app.granting.service import Granting
 from app.linking.attesting import Attesting
 from app.linking.importing import Importing
@@ -34,11 +39,15 @@ from app.vault.unwrap import SigningKeys
 from app.vault.wrap import SealingKeys
 from app.verbs.server import Handler
 from app.verbs.wire import (
+    BeginReEnrolment,
     BindDevice,
     BindFactor,
+    BindRecoveryCodes,
     CleanUp,
     Decide,
     Decided,
+    EndedReEnrolment,
+    EndReEnrolment,
     ImportSecret,
     OpenSealingKey,
     ReadReply,
@@ -54,6 +63,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Verb)
 
+_ANYONES = {Event.DEVICE_BOUND, Event.RE_ENROLMENT_BEGUN, Event.RE_ENROLMENT_ENDED}
+
 
 def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     """Handlers of the api's socket, each with the event that a refusal is logged under."""
@@ -65,7 +76,13 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     totp = TotpVerifier(db, keys, clock)
     codes = SessionCodes(db, evidence, totp, clock)
     deciding = DecidingService(db, witness, evidence, totp, codes, clock)
-    devices = DeviceBinding(db, evidence, Bootstrap(parts.workers), identity, clock)
+    bootstrap = Bootstrap(parts.workers)
+    devices = DeviceBinding(db, evidence, bootstrap, identity, clock)
+    recovery_codes = RecoveryCodeBinding(db, witness, evidence, executions, clock)
+    re_enrolments = ReEnrolments(evidence)
+    re_enrolling = ReEnrolling(db, re_enrolments, evidence, clock, parts.re_enrolment_wait)
+    vetoing = Vetoing(db, re_enrolments, witness, clock)
+    completing = Completing(db, re_enrolments, evidence, bootstrap, identity, clock)
     factors = FactorBinding(db, witness, evidence, sealing, identity, clock)
     importing = Importing(db, witness, evidence, sealing, clock)
     orders = OrderSigning(db, keys, Holding(db, executions), parts.courier, clock)
@@ -77,6 +94,10 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
             await attesting.end_refused(request.trader_id, decided, request.origin)
         return decided
 
+    async def end_re_enrolment(request: EndReEnrolment) -> EndedReEnrolment:
+        end = completing.complete if request.act == "complete" else vetoing.end
+        return await end(request)
+
     changes = _Changes(
         db,
         {
@@ -87,6 +108,9 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     return {
         BindDevice: _logged(db, Event.DEVICE_BOUND, devices.bind),
         BindFactor: _logged(db, Event.FACTOR_BOUND, factors.bind),
+        BindRecoveryCodes: _logged(db, Event.RECOVERY_CODES_BOUND, recovery_codes.bind),
+        BeginReEnrolment: _logged(db, Event.RE_ENROLMENT_BEGUN, re_enrolling.begin),
+        EndReEnrolment: _logged(db, Event.RE_ENROLMENT_ENDED, end_re_enrolment),
         OpenSealingKey: _logged(db, Event.SEALING_KEY_OPENED, factors.open_sealing_key),
         ImportSecret: _logged(db, Event.CREDENTIAL_IMPORTED, importing.import_secret),
         Decide: _logged(db, Event.APPROVAL_DECIDED, decide),
@@ -153,10 +177,10 @@ def _logged(
 
 
 async def _log_refusal(db: Database, event: Event, request: Any, error: DomainError) -> None:
-    # Anyone may try an enrolment code, or a code for a sign-in: that is told to the system, and
-    # neither fills a trader's chain nor takes the lock from those who have a token.
+    # Anyone may try an enrolment or recovery code, or a code for a sign-in: that is told to the
+    # system, and neither fills a trader's chain nor takes the lock from those who have a token.
     trader_id: UUID = request.trader_id
-    if event is Event.DEVICE_BOUND or (isinstance(request, Decide) and request.statement is None):
+    if event in _ANYONES or (isinstance(request, Decide) and request.statement is None):
         trader_id = SYSTEM_TRADER
     origin: Origin = request.origin
     token_id: UUID | None = origin.device_id or getattr(request, "grant_id", None)
@@ -170,7 +194,8 @@ async def _log_refusal(db: Database, event: Event, request: Any, error: DomainEr
                 origin=origin,
                 token_id=token_id,
                 path=None if node is None else node.path,
-                subject_id=getattr(request, "approval_id", None),
+                subject_id=getattr(request, "approval_id", None)
+                or getattr(request, "re_enrolment_id", None),
                 outcome="refused",
                 rule=f"{error.code}:{error.rule}" if error.rule else error.code,
             ),

@@ -22,9 +22,9 @@ from scripts.clients.approvals import (
 )
 from scripts.clients.codes import CodeBook, Watch, new_seed
 from scripts.clients.cord import Receipt, Reported, receipt_from, reported_from
-from scripts.clients.device import Device
 from scripts.clients.encoding import Json, Secret
 from scripts.clients.inbox import Doorbell, Inbox, NoDoorbell
+from scripts.clients.recovery import RecoverableDevice
 from scripts.clients.seal import SealingKey, check_sealing_key, link_proof, seal
 
 _LONG_POLL_SECONDS = 20
@@ -35,7 +35,7 @@ class NothingPending(Exception):
     """The approval that was expected is not there."""
 
 
-class Phone(Device):
+class Phone(RecoverableDevice):
     def __init__(
         self,
         *,

@@ -23,6 +23,9 @@ class Kind(Enum):
     AMOUNT = auto()
     """Decimal string, shown in full."""
 
+    COUNT = auto()
+    """Whole number."""
+
     FLAG = auto()
     CODE = auto()
     """A market, id, address or key: compared by people, so anything but ASCII is spelled out."""
@@ -114,6 +117,16 @@ TEMPLATES: dict[str, Template] = {
             Row("model_jwk.*", "Bot key,"),
             Row("grant_id", "Grant"),
             Row("credential_id", "Key record"),
+        ),
+    ),
+    "recovery_codes/1": Template(
+        "factor.recovery_codes",
+        "Make new recovery codes?",
+        (
+            Row("codes", "How many", Kind.COUNT),
+            Row("replaces", "In place of set", Kind.COUNT),
+            Row("device_id", "Made by device"),
+            Row("statement_sha256", "Its statement"),
         ),
     ),
     "sign_in/1": Template(
@@ -225,6 +238,8 @@ def _show(row: Row, value: Any) -> str:
     match row.kind, value:
         case Kind.FLAG, bool():
             return "yes" if value else "no"
+        case Kind.COUNT, int() if not isinstance(value, bool):
+            return str(value)
         case Kind.AMOUNT, str() if _AMOUNT.match(value):
             return value
         case Kind.CODE | Kind.TEXT, str():

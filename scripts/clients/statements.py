@@ -10,6 +10,7 @@ from uuid import UUID
 from scripts.clients.codes import PERIOD_SECONDS
 from scripts.clients.encoding import Json, b64url, sha256
 from scripts.clients.enrolment import Enrolment
+from scripts.clients.keys import KeyPair
 from scripts.clients.seal import Envelope, SealingKey
 
 
@@ -92,6 +93,45 @@ def decision(
         "digest": b64url(shown_digest),
         "decision": verdict,
         "method": method,
+        "iat": _now(),
+    }
+
+
+def recovery_codes(trader_id: UUID, device_id: UUID, keys: dict[UUID, KeyPair]) -> Json:
+    """The public halves of ten recovery codes, by the codes' ids."""
+    return {
+        "domain": "tripcord/recovery-codes/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "codes": [
+            {"code_id": str(code_id), "x": key.public_jwk["x"]} for code_id, key in keys.items()
+        ],
+        "iat": _now(),
+    }
+
+
+def re_enrol(
+    trader_id: UUID, code_id: UUID, *, jkt: str, name: str, authenticator_lost: bool
+) -> Json:
+    """A new phone comes back by a recovery code; the phone's key and the code's both sign this."""
+    return {
+        "domain": "tripcord/re-enrol/v1",
+        "trader_id": str(trader_id),
+        "code_id": str(code_id),
+        "jkt": jkt,
+        "name": name,
+        "authenticator_lost": authenticator_lost,
+        "iat": _now(),
+    }
+
+
+def end_re_enrolment(trader_id: UUID, re_enrolment_id: UUID, *, act: str) -> Json:
+    """`veto` by an old phone; `cancel` or `complete` by the new one."""
+    return {
+        "domain": "tripcord/re-enrolment-end/v1",
+        "trader_id": str(trader_id),
+        "re_enrolment_id": str(re_enrolment_id),
+        "act": act,
         "iat": _now(),
     }
 

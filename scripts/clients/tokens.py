@@ -50,6 +50,29 @@ def card_from(trader_id: UUID, card_id: UUID, secret: bytes) -> RevocationCard:
     return RevocationCard(card_id, b64url(sha256(secret)), Secret(head + _checksum(head)))
 
 
+def recovery_text(trader_id: UUID, code_id: UUID, secret: bytes) -> str:
+    """A recovery code of 16 secret bytes as it stands on paper: a card's form, another kind."""
+    ids = base62(trader_id.bytes, _ID_CHARS) + base62(code_id.bytes, _ID_CHARS)
+    head = "tc_recovery_" + ids + base62(secret, _ID_CHARS)
+    return head + _checksum(head)
+
+
+def recovery_parts(text: str) -> tuple[UUID, UUID, bytes]:
+    """(trader id, code id, secret) of a recovery code.
+
+    Raises
+    ------
+    BadFormat
+        Another kind of string, or a typing error.
+    """
+    trader_id, start = trader_of(text, expected_kind="recovery"), len("tc_recovery_") + _ID_CHARS
+    if len(text) != start + 2 * _ID_CHARS + _CHECKSUM_CHARS:
+        raise BadFormat("not a recovery code, or mistyped")
+    code_id = UUID(bytes=base62_decode(text[start : start + _ID_CHARS], 16))
+    secret = base62_decode(text[start + _ID_CHARS : start + 2 * _ID_CHARS], 16)
+    return trader_id, code_id, secret
+
+
 def trader_of(token: str, *, expected_kind: str) -> UUID:
     """The trader id that a token string names, after its checksum.
 

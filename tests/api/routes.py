@@ -44,6 +44,7 @@ class Row(NamedTuple):
             "{revocation_id:uuid}": new_id(),
             "{card_id:uuid}": trader.card.token_id,
             "{device_id:uuid}": new_id(),
+            "{re_enrolment_id:uuid}": new_id(),
             "{path:str}": "nothing.json",
         }
         target = self.path
@@ -100,6 +101,25 @@ def _fixed(**members: Any) -> Sample:
     return lambda _: members
 
 
+def new_re_enrolment(trader: TraderRow) -> dict[str, Any]:
+    return {
+        "trader_id": str(trader.trader_id),
+        "code_id": str(new_id()),
+        "public_jwk": KeyPair.p256().public_jwk,
+        "name": "a phone",
+        "statement": "e30.e30.AA",
+        "code_statement": "e30.e30.AA",
+    }
+
+
+def end_of_re_enrolment(trader: TraderRow) -> dict[str, Any]:
+    return {"trader_id": str(trader.trader_id), "statement": "e30.e30.AA"}
+
+
+def veto(trader: TraderRow) -> dict[str, Any]:
+    return end_of_re_enrolment(trader) | {"device_id": str(trader.device.token.token_id)}
+
+
 _READERS = (DEVICE, SESSION)
 _TRADERS_OWN = (DEVICE, SESSION, GRANT)
 
@@ -136,6 +156,15 @@ ROWS = (
     Row("POST", "/v1/sealing-keys", (DEVICE,), _fixed(purpose="totp")),
     Row("POST", "/v1/factors/totp", (DEVICE,),
         _fixed(statement="e30.e30.AA", envelope=_ENVELOPE, code="123456")),
+    Row("POST", "/v1/factors/recovery-codes", (DEVICE,), _fixed(statement="e30.e30.AA")),
+    Row("GET", "/v1/factors/recovery-codes", _READERS),
+    Row("POST", "/v1/re-enrolments", (PROOF,), new_re_enrolment),
+    Row("GET", "/v1/re-enrolments", (PROOF,)),
+    Row("GET", "/v1/re-enrolments/{re_enrolment_id:uuid}", (PROOF,)),
+    Row("POST", "/v1/re-enrolments/{re_enrolment_id:uuid}/veto", (PROOF,), veto),
+    Row("POST", "/v1/re-enrolments/{re_enrolment_id:uuid}/cancel", (PROOF,), end_of_re_enrolment),
+    Row("POST", "/v1/re-enrolments/{re_enrolment_id:uuid}/complete", (PROOF,),
+        end_of_re_enrolment),
     Row("POST", "/v1/exchange-credentials", (DEVICE,), new_credential),
     Row("GET", "/v1/approvals", (DEVICE,)),
     Row("GET", "/v1/approvals/{approval_id:uuid}", (DEVICE,)),

@@ -72,6 +72,13 @@ _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
         statement="e30.e30.AA",
     ),
     wire.ImportSecret: lambda _: wire.ImportedCredential(credential_id=new_id(), state="pending"),
+    wire.BindRecoveryCodes: lambda _: wire.BoundRecoveryCodes(state="bound", codes_left=10),
+    wire.BeginReEnrolment: lambda _: wire.BegunReEnrolment(
+        re_enrolment_id=new_id(),
+        not_before=datetime(2100, 1, 1, tzinfo=UTC),
+        expires_at=datetime(2100, 1, 8, tzinfo=UTC),
+    ),
+    wire.EndReEnrolment: lambda _: wire.EndedReEnrolment(state="vetoed"),
     wire.BindFactor: lambda _: wire.BoundFactor(new_id()),
     wire.SignOrder: lambda _: wire.OrderOutcome(
         order_id=new_id(), state="released", client_order_id="tc-1", sequence=1

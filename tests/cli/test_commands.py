@@ -46,7 +46,8 @@ def key_set(**changes: object) -> dict[str, Any]:
 
 def test_help_names_every_part_and_no_setting_of_this_machine(run: Run) -> None:
     said = run("--help").output
-    for command in ("up", "api", "signer", "courier", "dispatcher", "migrate", "platform", "hsm"):
+    for command in ("up", "api", "signer", "courier", "dispatcher", "migrate", "platform", "hsm",
+                    "contain"):  # fmt: skip
         assert command in said
 
 

@@ -218,6 +218,9 @@ def actions() -> list[Any]:
             jkt="j",
             at=datetime.now(UTC),
         ),
+        service_actions.NewRecoveryCodes(
+            trader_id=TRADER, device_id=OTHER, codes=10, replaces=0, statement_sha256="s"
+        ),
     ]
 
 

@@ -163,6 +163,29 @@ async def add_cleanup_item(db: Any, tree: Tree, *, state: str = "pending") -> UU
     return revocation
 
 
+async def add_re_enrolment(db: Any, tree: Tree, *, state: str = "waiting") -> UUID:
+    """Begun 25 hours ago, so that it may be completed; ended by the tree's device."""
+    code, re_enrolment = new_id(), new_id()
+    await db.execute(
+        "INSERT INTO recovery_code VALUES ($1,$2,1,$3,$4,'{}',now(),1,$5)",
+        *(tree.trader_id, code, tree.root, tree.device, MAC),
+    )
+    await db.execute(
+        "INSERT INTO re_enrolment VALUES ($1,$2,$3,$4,'{}','phone',NULL,NULL,false,$5,$6,$7,"
+        "'waiting',NULL,NULL,1,$8)",
+        *(tree.trader_id, re_enrolment, tree.root, code, now() - timedelta(hours=25)),
+        *(now() - timedelta(hours=1), now() + timedelta(days=6), MAC),
+    )
+    if state != "waiting":
+        await db.execute(
+            "UPDATE re_enrolment SET state = $2::text, ended_at = now(), version = 2,"
+            " ended_by = CASE WHEN $2 IN ('completed', 'vetoed') THEN $3::uuid END"
+            " WHERE re_enrolment_id = $1",
+            *(re_enrolment, state, tree.device),
+        )
+    return re_enrolment
+
+
 async def until_blocked(holder: Any, waiters: int = 1) -> None:
     """Wait until so many sessions wait for a lock that this connection holds."""
     blocked = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))"

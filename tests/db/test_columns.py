@@ -12,6 +12,7 @@ from app.credentials.models import Credential
 from app.devices.models import Device
 from app.grants.models import Grant
 from app.otp.models import TotpFactor
+from app.recovery.models import RecoveryCode, ReEnrolment
 from app.sessions.models import Session
 from app.signing.rows import OrderRow
 
@@ -21,6 +22,8 @@ EVIDENT: dict[str, type[msgspec.Struct]] = {
     "exchange_credential": Credential,
     "bot_grant": Grant,
     "decision": Decision,
+    "recovery_code": RecoveryCode,
+    "re_enrolment": ReEnrolment,
 }
 WHOLE: dict[str, type[msgspec.Struct]] = {
     **EVIDENT,

@@ -13,7 +13,16 @@ from app.tokens import store
 from app.tokens.errors import ParentNotActive, TokenNotFound
 from app.tokens.models import Level, NewNode
 from tests.db.conftest import Connect, Open
-from tests.db.rows import FAR, HASH, LOCKED, Tree, add_tree, mint, until_blocked
+from tests.db.rows import (
+    FAR,
+    HASH,
+    LOCKED,
+    Tree,
+    add_re_enrolment,
+    add_tree,
+    mint,
+    until_blocked,
+)
 
 IMPOSERS = {"api": "trader", "cord": "trader", "courier": "monitor", "operator": "operator"}
 
@@ -59,6 +68,32 @@ async def test_who_imposed_a_fence_follows_from_the_login(
     await tighten(connection, tree, tree.grant, 3)
     row = await admin.fetchrow("SELECT * FROM fence WHERE token_id = $1", tree.grant)
     assert (row["imposed_by"], row["level"]) == (IMPOSERS[role], 3)
+
+
+async def test_the_signer_revokes_only_the_root_that_a_due_re_enrolment_ends(
+    connect: Connect, admin: asyncpg.Connection, tree: Tree
+) -> None:
+    signer = await connect("signer")
+    ask = "SELECT revoke_old_root($1,$2,'device:x',NULL,NULL,$3,$4)"
+    re_enrolment = await add_re_enrolment(admin, tree)
+    other = await add_tree(admin)
+    early = await add_re_enrolment(admin, other)
+    await admin.execute("ALTER TABLE re_enrolment DISABLE TRIGGER USER")
+    await admin.execute(
+        "UPDATE re_enrolment SET begun_at = now(), not_before = now() + interval '24 hours',"
+        " expires_at = now() + interval '25 hours' WHERE re_enrolment_id = $1",
+        early,
+    )
+    await admin.execute("ALTER TABLE re_enrolment ENABLE TRIGGER USER")
+    for trader, which in (
+        (other.trader_id, early), (other.trader_id, re_enrolment), (tree.trader_id, new_id()),
+    ):  # fmt: skip
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await signer.fetchval(ask, trader, which, new_id(), HASH)
+    assert await signer.fetchval(ask, tree.trader_id, re_enrolment, new_id(), HASH) == 1
+    fences = await admin.fetch("SELECT token_id, level, imposed_by FROM fence WHERE trader_id = $1",
+                               tree.trader_id)  # fmt: skip
+    assert [tuple(fence) for fence in fences] == [(tree.root, 5, "trader")]
 
 
 @pytest.mark.parametrize("role", ["signer", "dispatcher", "owner"])

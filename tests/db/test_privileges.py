@@ -1,8 +1,12 @@
 """What each process may touch, as a table. Read it for what is absent."""
 
 import asyncpg
+import pytest
 
 from app.cli.roles import OWNER, ROLES
+from app.core.ids import new_id
+from tests.db.conftest import Connect
+from tests.db.rows import LOCKED
 
 TABLES: dict[str, str] = {
     # Selects, Inserts, Updates (some column), Deletes. A new table is added here, on purpose.
@@ -28,17 +32,21 @@ TABLES: dict[str, str] = {
     "outbox": "dispatcher SU",
     "platform": "api S, operator SIU",
     "push_registration": "api SU, signer SI, dispatcher SU",
+    "re_enrolment": "api S, signer SIU",
+    "recovery_code": "api S, signer SI",
+    "recovery_state": "api S, signer SIU",
     "revocation": "api S, signer SU, courier SU, operator S, cord S",
     "revocation_card": "api SIU, cord S",
     "schema_migrations": "",
     "session": "api SIU, signer SU, cord SU",
     "spent_proof": "api SD",
     "token": "api S, signer S, courier S, operator S, cord S",
-    "totp_factor": "api S, signer SI",
+    "totp_factor": "api S, signer SIU",
     "totp_state": "signer SIU",
     "trader": "api SI, signer SU, courier S, operator S, cord S",
     "trader_setting": "api SIU",
     "venue": "api S, signer S, courier S, operator S",
+    "venue_containment": "operator S",
     "venue_balance": "api S, signer S, courier SIU",
     "venue_open_order": "api S, signer S, courier SIUD",
     "wrapped_secret": "signer SID",
@@ -49,6 +57,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "append_entry": {"api", "signer", "courier", "operator", "cord"},
     "begin_signing": {"signer"},
     "count_below": {"api"},
+    "contain_venue": {"operator"},
     "effective_level": {"api", "signer", "courier", "operator", "cord"},
     "finish_signing": {"signer"},
     "lift": {"signer"},
@@ -57,11 +66,15 @@ FUNCTIONS: dict[str, set[str]] = {
     "log_field": {"signer"},
     "mint_token": {"api", "signer"},
     "move_order": {"courier"},
-    "ring_devices": {"api", "signer", "courier", "cord"},
     "shared_venue_level": {"signer"},
     "spend_proof": {"api", "cord"},
     "tree_below": {"api"},
+    "ring_devices": {"api", "signer", "courier", "cord", "operator"},
+    "ring_every_device": {"signer"},
+    "revoke_old_root": {"signer"},
+    "tell_of_containment": {"operator"},
     "tighten": {"api", "courier", "operator", "cord"},
+    "venue_reach": {"operator"},
 }
 PROCESSES = [role.name for role in ROLES if role.name != OWNER]
 _VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
@@ -153,6 +166,9 @@ UPDATABLE: dict[tuple[str, str], set[str]] = {
     ("signer", "enrolment_code"): {"redeemed_by_jkt"},
     ("signer", "revocation"): {"cleanup_state"},
     ("signer", "access_log_head"): {"checkpointed_position"},
+    ("signer", "re_enrolment"): {"state", "ended_at", "ended_by", "version", "mac"},
+    ("signer", "recovery_state"): {"failures", "last_failed_at"},
+    ("signer", "totp_factor"): {"root_id", "version", "mac"},
     ("courier", "cleanup_item"): {"state", "attempts", "due_at", "last_outcome"},
     ("courier", "revocation"): {"cleanup_state"},
     ("operator", "platform"): {"jwks", "disabled_at"},
@@ -161,6 +177,7 @@ NOT_INSERTABLE: dict[tuple[str, str], set[str]] = {
     ("api", "approval"): {"state", "decided_at", "consumed_at"},
     ("signer", "approval"): {"state", "decided_at", "consumed_at"},
     ("api", "session"): {"state", "code_verified_at", "code_factor_id", "code_mac"},
+    ("signer", "recovery_state"): {"failures", "last_failed_at"},
     ("api", "trader"): {"root_id", "frozen_empty", "created_at"},
     ("api", "enrolment_code"): {"redeemed_by_jkt"},
 }
@@ -185,3 +202,29 @@ async def test_nothing_is_born_decided_proven_or_redeemed(admin: asyncpg.Connect
     for (role, table), expected in NOT_INSERTABLE.items():
         found = await columns(admin, role, table, "INSERT")
         assert {name for name, allowed in found.items() if not allowed} == expected, (role, table)
+
+
+@pytest.mark.parametrize(
+    ("event", "teller"),
+    [
+        ("re_enrolment.begun", "signer"),
+        ("re_enrolment.ended", "signer"),
+        ("recovery_codes.bound", "signer"),
+        ("factor.carried_over", "signer"),
+        ("venue.contained", "operator"),
+    ],
+)
+async def test_only_who_can_know_it_tells_of_a_recovery_or_a_containment(
+    connect: Connect, event: str, teller: str
+) -> None:
+    tell = (
+        "SELECT append_entry($1, $2, $3, 'a', NULL, NULL, NULL, 'ok', NULL, NULL, NULL, NULL,"
+        " NULL, NULL, NULL)"
+    )
+    for role in ("api", "signer", "courier", "operator"):
+        connection = await connect(role)
+        if role == teller:
+            assert await connection.fetchval(tell, new_id(), LOCKED, event) == 1
+            continue
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="does not tell of"):
+            await connection.fetchval(tell, new_id(), LOCKED, event)

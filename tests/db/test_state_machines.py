@@ -15,6 +15,7 @@ from tests.db.rows import (
     add_factor,
     add_grant,
     add_order,
+    add_re_enrolment,
     add_revocation,
     add_session,
     add_tree,
@@ -55,6 +56,10 @@ async def _order(db: Any, tree: Tree, state: str) -> Any:
 
 async def _revocation(db: Any, tree: Tree, state: str) -> Any:
     return await add_revocation(db, tree, state=state)
+
+
+async def _re_enrolment(db: Any, tree: Tree, state: str) -> Any:
+    return await add_re_enrolment(db, tree, state=state)
 
 
 async def _item(db: Any, tree: Tree, state: str) -> Any:
@@ -109,6 +114,15 @@ MACHINES = [
         "revocation", ("pending", "running", "done"),
         {("pending", "running"), ("pending", "done"), ("running", "done")},
         _revocation, "revocation_id", column="cleanup_state",
+    ),
+    Machine(
+        "re_enrolment", ("waiting", "completed", "vetoed", "cancelled", "expired"),
+        {("waiting", state) for state in ("completed", "vetoed", "cancelled", "expired")},
+        _re_enrolment, "re_enrolment_id",
+        dress="version = version + 1,"
+              " ended_at = CASE $2 WHEN 'waiting' THEN NULL ELSE now() END,"
+              " ended_by = CASE WHEN $2 IN ('completed', 'vetoed') THEN (SELECT device_id"
+              " FROM device d WHERE d.trader_id = re_enrolment.trader_id LIMIT 1) END",
     ),
     Machine(
         "cleanup_item", ("pending", "done", "unsupported", "unconfirmed"),
@@ -198,3 +212,85 @@ async def test_a_time_step_never_goes_back(admin: asyncpg.Connection, tree: Tree
     await admin.execute(update, factor, 10)
     with pytest.raises(asyncpg.CheckViolationError):
         await admin.execute(update, factor, 9)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "public_jwk = 'x'",
+        "name = 'x'",
+        "root_id = ended_by",
+        "push_kind = 'fid', push_registration = 'x'",
+        "authenticator_lost = true",
+        "begun_at = begun_at - interval '1 second'",
+        "not_before = not_before + interval '1 second'",
+        "expires_at = expires_at - interval '1 second'",
+    ],
+)
+async def test_what_was_begun_never_changes(
+    admin: asyncpg.Connection, tree: Tree, change: str
+) -> None:
+    row = await add_re_enrolment(admin, tree)
+    for bump in ("version = version", "version = version + 1"):
+        with pytest.raises((asyncpg.CheckViolationError, asyncpg.NotNullViolationError)):
+            await admin.execute(
+                f"UPDATE re_enrolment SET {change}, {bump} WHERE re_enrolment_id = $1", row
+            )
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("not_before", "begun_at + interval '23 hours 59 minutes'"),
+        ("expires_at", "not_before"),
+        ("expires_at", "not_before + interval '8 days'"),
+        ("state", "'completed'"),
+        ("ended_at", "now()"),
+        ("version", "2"),
+    ],
+)
+async def test_a_re_enrolment_begins_waiting_and_gives_a_day(
+    admin: asyncpg.Connection, tree: Tree, column: str, value: str
+) -> None:
+    row = await add_re_enrolment(admin, tree)
+    await admin.execute("CREATE TEMP TABLE IF NOT EXISTS copied (LIKE re_enrolment)")
+    await admin.execute(
+        "INSERT INTO copied SELECT * FROM re_enrolment WHERE re_enrolment_id=$1", row
+    )
+    await admin.execute("DELETE FROM re_enrolment WHERE re_enrolment_id = $1", row)
+    await admin.execute(f"UPDATE copied SET {column} = {value} WHERE re_enrolment_id = $1", row)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await admin.execute(
+            "INSERT INTO re_enrolment SELECT * FROM copied WHERE re_enrolment_id=$1", row
+        )
+
+
+async def test_nobody_completes_before_the_time_or_after_it(
+    admin: asyncpg.Connection, tree: Tree
+) -> None:
+    row = await add_re_enrolment(admin, tree)
+    for moment in ("not_before - interval '1 second'", "expires_at"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await admin.execute(
+                f"UPDATE re_enrolment SET state = 'completed', ended_at = {moment}, ended_by = $2,"
+                " version = 2 WHERE re_enrolment_id = $1",
+                *(row, tree.device),
+            )
+
+
+async def test_one_waits_at_a_time_and_a_code_begins_one(
+    admin: asyncpg.Connection, tree: Tree
+) -> None:
+    first = await add_re_enrolment(admin, tree)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await add_re_enrolment(admin, tree)
+    again = "INSERT INTO re_enrolment SELECT trader_id, gen_random_uuid(), root_id, code_id,"
+    again += " public_jwk, name, push_kind, push_registration, authenticator_lost, begun_at,"
+    again += " not_before, expires_at, 'waiting', NULL, NULL, 1, mac FROM re_enrolment"
+    await admin.execute(
+        "UPDATE re_enrolment SET state = 'cancelled', ended_at = now(), version = 2"
+        " WHERE re_enrolment_id = $1",
+        first,
+    )
+    with pytest.raises(asyncpg.UniqueViolationError, match="a_recovery_code_is_used_once"):
+        await admin.execute(f"{again} WHERE re_enrolment_id = $1", first)

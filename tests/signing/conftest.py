@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from app.db.pool import Database
 from app.vault.client import HsmWorkers
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer, open_signer
@@ -49,6 +50,14 @@ async def signer(shared_signer: Signer) -> AsyncIterator[Signer]:
     for market in ("BTCUSDT", "ETHUSDT"):
         await shared_signer.refresh_market(market)
     yield shared_signer
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def operator(signer: Signer) -> AsyncIterator[Database]:
+    """What an operator's command has: the role of that name."""
+    db = await signer.operator()
+    yield db
+    await db.close()
 
 
 @pytest.fixture

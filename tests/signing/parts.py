@@ -81,6 +81,8 @@ class Signer:
         self.db, self.api, self.admin = db, api, admin
         self.twin: Callable[[], Awaitable[Signer]]
         """Open another signer on the same database, as on another machine."""
+        self.operator: Callable[[], Awaitable[Database]]
+        """Log in to the same database as an operator's command does."""
         self.clock, self.courier = MovableClock(), Recorder()
         patient = cast("HsmWorkers", PatientWorkers(workers))
         self.parts = Parts(
@@ -176,4 +178,7 @@ async def open_signer(database: FreshDatabase, workers: HsmWorkers) -> Signer:
         workers,
     )
     signer.twin = lambda: open_signer(database, workers)
+    signer.operator = lambda: Database.connect(
+        database.dsn("tripcord_operator"), min_size=1, max_size=4
+    )
     return signer
