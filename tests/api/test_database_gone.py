@@ -14,8 +14,8 @@ from tests.api.relay import Relay
 from tests.api.rows import TraderRow, add_platform, add_trader
 from tests.support.postgres import FreshDatabase
 
-COMMIT = b"COMMIT;"
-"""As the driver sends it (and not the isolation level's "READ COMMITTED;")."""
+COMMIT = b"break-glass"
+"""The revoke's reason, which travels with the one statement that is the whole transaction."""
 
 WORDS = "The database cannot be reached, so nothing was done."
 
