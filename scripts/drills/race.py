@@ -115,7 +115,7 @@ class _Scene:
 
     def __init__(self, race: Race, trader: Trader, draw: random.Random) -> None:
         self._race, self._trader, self._draw = race, trader, draw
-        self._sequences = {bot.path[-1]: 0 for bot in trader.bots}
+        self._sequences = {bot.path[-1]: 0 for bot in (*trader.bots, *trader.subs)}
         self._revocations: list[UUID] = []
 
     async def play(self) -> None:
@@ -133,10 +133,10 @@ class _Scene:
 
         async def fenced() -> None:
             if await fence(target):
-                await self._order(target)
+                await self._order(self._one_below(target))
 
         calls: list[Callable[[], Awaitable[None]]] = [fenced, self._issue]
-        calls += [lambda: self._order(target)] * self._draw.choice((1, 2, 2, 3))
+        calls += [lambda: self._order(self._one_below(target))] * self._draw.choice((1, 2, 2, 3))
         calls += [lambda: self._order(bystander)] * self._draw.choice((0, 1))
         delays = [self._draw.uniform(0, _SPREAD_SECONDS) for _ in calls]
         delays[0] *= self._draw.choice(_LATER)  # a fence is quicker than a signature
@@ -147,9 +147,14 @@ class _Scene:
 
         await asyncio.gather(*map(later, calls, delays))
 
+    def _one_below(self, bot: Bearer) -> Bearer:
+        """The bot itself, or the one whose grant hangs below its grant."""
+        below = self._trader.subs[self._trader.bots.index(bot)]
+        return self._draw.choice((bot, below))
+
     async def _order(self, bot: Bearer) -> None:
         self._sequences[bot.path[-1]] += 1
-        statement = _order_statement(self._trader, bot, self._sequences[bot.path[-1]])
+        statement = order_statement(self._trader, bot, self._sequences[bot.path[-1]])
         body = f'{{"order":"{statement}"}}'.encode()
         began = time.monotonic_ns()
         answer = await self._call("POST", "/v1/orders", bot, body)
@@ -163,7 +168,7 @@ class _Scene:
         """A platform asks for a new grant on the key: a child is born, dead until approved."""
         client, path = self._race.nursery.client, self._trader.key_path
         headers = {"Authorization": f"Bearer {client.reveal()}"}
-        body = json.dumps(_new_grant(self._trader)).encode()
+        body = json.dumps(new_grant(self._trader)).encode()
         began = time.monotonic_ns()
         answer = await self._client().call("POST", "/v1/tokens", headers, body)
         ok = answer.status == _CREATED
@@ -239,7 +244,7 @@ class _Scene:
         return await self._client().call(method, target, headers, body)
 
 
-def _order_statement(trader: Trader, bot: Bearer, sequence: int) -> str:
+def order_statement(trader: Trader, bot: Bearer, sequence: int) -> str:
     now = int(time.time())
     return bot.key.statement(
         {
@@ -263,7 +268,7 @@ def _order_statement(trader: Trader, bot: Bearer, sequence: int) -> str:
     )
 
 
-def _new_grant(trader: Trader) -> dict[str, object]:
+def new_grant(trader: Trader) -> dict[str, object]:
     money = {"amount": "10", "quote": "USDT"}
     return {
         "kind": "grant",

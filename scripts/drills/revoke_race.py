@@ -99,17 +99,17 @@ async def _judge(
     """Offline: nothing here asks the product, only what was written down."""
     ids = [trader.trader_id for trader in traders]
     planted = {path[-1] for trader in traders for path in (trader.root_path, trader.key_path)}
-    planted |= {one.path[-1] for trader in traders for one in (trader.phone, *trader.bots)}
+    planted |= {one.path[-1] for trader in traders for one in trader.bearers}
     record = Record(
         ops=played.ops,
         log=[
-            LogEntry(*row[:4], tuple(row[4] or ()), row[5])
-            for row in map(tuple, await running.owner.fetch(_LOG, UUID(int=0), ids))
+            LogEntry(**{**row, "path": tuple(row["path"] or ())})
+            for row in await running.owner.fetch(_LOG, UUID(int=0), ids)
         ],
         received=tuple(running.far_end.received),
         nodes=[
-            Node(*row[:4], tuple(row[4]), row[5])
-            for row in map(tuple, await running.owner.fetch(_NODES, ids))
+            Node(**{**row, "path": tuple(row["path"])})
+            for row in await running.owner.fetch(_NODES, ids)
         ],
         planted=frozenset(planted),
     )

@@ -10,6 +10,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -94,7 +95,7 @@ async def _drill(running: Stage, ask: Ask, progress: Progress) -> Verdict:
             asking,
             n,
             draw,
-            lambda more, t=task: progress.advance(t, more),
+            partial(progress.advance, task),
         )
         figures[name] = _figures(measured)
     worst = max(one["worst_t"] for one in figures.values())

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -34,7 +34,7 @@ from scripts.clients.keys import KeyPair
 
 VENUE, MARKET, QUOTE = "sandbox", "BTCUSDT", "USDT"
 _LIFE = timedelta(days=1)
-_ALGORITHM = "hmac-sha256"
+_ALGORITHM: Final = "hmac-sha256"
 _HSM_SECONDS = 30.0
 _MONEY = Amount(amount="1000000", quote=QUOTE)
 
@@ -79,13 +79,23 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Trader:
-    """Root, one phone, one linked key, sealed grants below it, a revocation card."""
+    """Root, two phones, one browser, one linked key, sealed grants below it, a revocation card.
+
+    `subs`: of each bot in turn, a grant that hangs below its own.
+    """
 
     trader_id: UUID
     phone: Bearer
+    spare: Bearer
+    browser: Bearer
     key_path: tuple[UUID, ...]
     bots: Sequence[Bearer]
+    subs: Sequence[Bearer]
     card: Token
+
+    @property
+    def bearers(self) -> Sequence[Bearer]:
+        return (self.phone, self.spare, self.browser, *self.bots, *self.subs)
 
     @property
     def root_path(self) -> tuple[UUID, ...]:
@@ -117,14 +127,18 @@ class Nursery:
         trader_id, root, credential_id = new_id(), new_id(), new_id()
         key_path = (root, credential_id)
         phone = _bearer(TokenKind.DEVICE, trader_id, (root,), KeyPair.p256())
+        spare = _bearer(TokenKind.DEVICE, trader_id, (root,), KeyPair.p256())
+        browser = _bearer(TokenKind.SESSION, trader_id, (root,), KeyPair.p256())
         grants = [
             _bearer(TokenKind.GRANT, trader_id, key_path, KeyPair.ed25519()) for _ in range(bots)
         ]
+        subs = [_bearer(TokenKind.GRANT, trader_id, bot.path, KeyPair.ed25519()) for bot in grants]
         card = token.mint(TokenKind.CARD, trader_id, new_id())
-        trader = Trader(trader_id, phone, key_path, grants, card)
+        trader = Trader(trader_id, phone, spare, browser, key_path, grants, subs, card)
         imported = await self._import(trader_id, credential_id)
-        rows: list[_Row] = [_device(trader), _credential(trader)]
-        rows += [_grant(trader, bot) for bot in grants]
+        rows: list[_Row] = [_device(trader, one) for one in (phone, spare)]
+        rows += [_credential(trader)]
+        rows += [_grant(trader, bot) for bot in (*grants, *subs)]
         messages = [row.evidence() for row in rows]
         macs = await self._evidence.seal(messages, deadline_seconds=_HSM_SECONDS)
         sealed = [
@@ -143,7 +157,7 @@ class Nursery:
     async def _nodes(self, trader: Trader, root: UUID, card: Token) -> None:
         ends, owner, trader_id = datetime.now(UTC) + _LIFE, self._owner, trader.trader_id
         bare = [((root,), "trader"), (trader.key_path, "credential")]
-        nodes = [
+        nodes: list[tuple[object, ...]] = [
             (trader_id, path[-1], kind, path[-2] if path[1:] else None, path, None, None, ends)
             for path, kind in bare
         ]
@@ -152,7 +166,7 @@ class Nursery:
                 *(trader_id, one.path[-1], one.token.kind.value, one.path[-2], one.path),
                 *(one.token.secret_hash(), one.key.jkt, ends),
             )
-            for one in (trader.phone, *trader.bots)
+            for one in trader.bearers
         ]
         await owner.execute(_TRADER, trader_id, self.platform_id)
         await owner.executemany(_NODE, nodes)
@@ -206,12 +220,12 @@ def _bearer(kind: TokenKind, trader_id: UUID, parent: tuple[UUID, ...], key: Key
     return Bearer(bearer, key, (*parent, bearer.token_id))
 
 
-def _device(trader: Trader) -> Device:
+def _device(trader: Trader, phone: Bearer) -> Device:
     return Device(
         trader_id=trader.trader_id,
-        device_id=trader.phone.token.token_id,
+        device_id=phone.token.token_id,
         root_id=trader.root_path[0],
-        public_jwk=canonical_json(trader.phone.key.public_jwk),
+        public_jwk=canonical_json(phone.key.public_jwk),
         name="drill",
         bound_at=datetime.now(UTC),
         version=1,

@@ -17,6 +17,15 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+    head: bytes = b""
+
+    def header(self, name: str) -> str:
+        """A header's value; empty where there is none."""
+        for line in self.head.split(b"\r\n"):
+            found, _, value = line.partition(b":")
+            if found.decode("latin-1").lower() == name:
+                return value.strip().decode("latin-1")
+        return ""
 
     def json(self) -> dict[str, Any]:
         decoded: dict[str, Any] = json.loads(self.body)
@@ -67,4 +76,4 @@ class Client:
             writer.transport.abort()
             raise
         self._idle.append((reader, writer))
-        return Answer(int(head[9:12]), body)
+        return Answer(int(head[9:12]), body, head)
