@@ -73,7 +73,7 @@ class Connection:
             raise BenchFailed("the server hung up")
         self._received += part
         head, found, body = bytes(self._received).partition(_END_OF_HEAD)
-        if not found or len(body) < _content_length(head):
+        if not found or len(body) < content_length(head):
             return None
         return Timed(time.perf_counter() - self._began, int(head[9:12]), body)
 
@@ -117,7 +117,8 @@ def check(answers: Sequence[Timed], expected: HTTPStatus, *, what: str) -> None:
             raise BenchFailed(f"{what} answered {answer.status} instead of {expected}: {said}")
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """Bytes of the body that follows a response's head."""
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":

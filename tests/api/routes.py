@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from app.core.ids import new_id
+from app.guardrails.rungs import Verb
 from scripts.clients.encoding import b64url
 from scripts.clients.keys import KeyPair
 from tests.api.rows import TraderRow
@@ -31,6 +32,11 @@ class Row(NamedTuple):
     may: tuple[str, ...]
     body: Sample | None = None
     form: Sample | None = None
+    verb: Verb = Verb.READ
+    """The least that the presented token's rung must allow; what more it takes, the rooms check."""
+
+    under: Verb | None = None
+    """What a platform's request takes of the trader's node that it names."""
 
     def target(self, trader: TraderRow) -> str:
         """The path for one trader's own things."""
@@ -142,7 +148,7 @@ ROWS = (
     Row("POST", "/v1/traders", (CLIENT,), _fixed()),
     Row("GET", "/v1/traders/{trader_id:uuid}", (CLIENT,)),
     Row("GET", "/v1/traders/{trader_id:uuid}/exchange-credentials", (CLIENT,)),
-    Row("POST", "/v1/tokens", (CLIENT,), new_grant),
+    Row("POST", "/v1/tokens", (CLIENT,), new_grant, under=Verb.MINT),
     Row("POST", "/v1/devices", (PROOF,), new_device),
     Row("POST", "/v1/sessions", (PROOF,), new_session),
     Row("POST", "/v1/sessions/{session_id:uuid}/proof", (PROOF,),
@@ -169,21 +175,21 @@ ROWS = (
     Row("GET", "/v1/approvals", (DEVICE,)),
     Row("GET", "/v1/approvals/{approval_id:uuid}", (DEVICE,)),
     Row("POST", "/v1/approvals/{approval_id:uuid}/decision", (DEVICE,),
-        _fixed(statement="e30.e30.AA")),
+        _fixed(statement="e30.e30.AA"), verb=Verb.DENY),
     Row("POST", "/v1/orders", (GRANT,), _fixed(order="e30.e30.AA")),
     Row("GET", "/v1/orders", _TRADERS_OWN),
     Row("GET", "/v1/orders/{order_id:uuid}", _TRADERS_OWN),
     Row("GET", "/v1/balances", _TRADERS_OWN),
-    Row("POST", "/v1/break-glass", (DEVICE,), _fixed()),
-    Row("DELETE", "/v1/tokens/{token_id:uuid}", (DEVICE,)),
+    Row("POST", "/v1/break-glass", (DEVICE,), _fixed(), verb=Verb.TIGHTEN),
+    Row("DELETE", "/v1/tokens/{token_id:uuid}", (DEVICE,), verb=Verb.TIGHTEN),
     Row("POST", "/v1/revocation-cards", (DEVICE,), new_card),
     Row("POST", "/v1/revocation-cards/redeem", (CARD,), _fixed(card="tc_card_x")),
     Row("GET", "/v1/revocation-cards", _READERS),
     Row("DELETE", "/v1/revocation-cards/{card_id:uuid}", (DEVICE,)),
     Row("GET", "/v1/traders/settings", _READERS),
     Row("PUT", "/v1/traders/settings", (DEVICE,), _fixed(cleanup_mode="cancel_all")),
-    Row("POST", "/v1/sessions/{session_id:uuid}/not-me", (DEVICE,)),
-    Row("POST", "/v1/devices/{device_id:uuid}/lost", (DEVICE,)),
+    Row("POST", "/v1/sessions/{session_id:uuid}/not-me", (DEVICE,), verb=Verb.TIGHTEN),
+    Row("POST", "/v1/devices/{device_id:uuid}/lost", (DEVICE,), verb=Verb.TIGHTEN),
     Row("GET", "/v1/incidents", _READERS),
     Row("GET", "/v1/revocations", _READERS),
     Row("GET", "/v1/revocations/{revocation_id:uuid}", (*_READERS, RECEIPT)),

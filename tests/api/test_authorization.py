@@ -1,47 +1,21 @@
 """Who may call what: every route of the application against every kind of credential."""
 
-from typing import Any
-
 import asyncpg
-import httpx
 import pytest
 
 from app.core import token
 from app.core.ids import new_id
 from app.core.token import TokenKind
-from scripts.clients.keys import KeyPair
 from tests.api.caller import ORIGIN, Caller, refused
-from tests.api.routes import CLIENT, DEVICE, GRANT, PROOF, PROTECTED, SESSION, Row
+from tests.api.presenting import BEARERS, by_name, present
+from tests.api.routes import PROOF, PROTECTED, Row
 from tests.api.rows import PlatformRow, TraderRow, counts
 from tests.api.signer import StandInSigner
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BEARERS = (DEVICE, SESSION, GRANT, CLIENT, PROOF)
 _MISSING = {"token_missing", "proof_rejected", "receipt_rejected", "card_rejected"}
 """Where nothing is presented; `/oauth/token` and the card are judged by what is in the body."""
-
-
-def by_name(row: Row) -> str:
-    return f"{row.method} {row.path}"
-
-
-async def present(
-    caller: Caller, row: Row, trader: TraderRow, platform: PlatformRow, credential: str | None
-) -> httpx.Response:
-    """Make the row's request with one credential, or with none."""
-    target, headers = row.target(trader), {}
-    parties = {DEVICE: trader.device, SESSION: trader.session, GRANT: trader.grant}
-    if credential in parties:
-        headers = parties[credential].headers(row.method, target)
-    elif credential == CLIENT:
-        headers = {"Authorization": f"Bearer {platform.token.reveal()}"}
-    elif credential == PROOF:
-        headers = {"DPoP": KeyPair.p256().dpop_proof(row.method, ORIGIN + target)}
-    if row.form is not None:
-        return await caller.http.request(row.method, target, data=row.form(trader), headers=headers)
-    body: Any = None if row.body is None else row.body(trader)
-    return await caller.call(row.method, target, body=body, headers=headers)
 
 
 @pytest.mark.parametrize("row", PROTECTED, ids=by_name)

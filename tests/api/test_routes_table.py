@@ -3,7 +3,8 @@
 from typing import Any
 
 from app import asgi
-from tests.api.routes import ANYONE, ROWS
+from app.guardrails.rungs import ALLOWED, Rung
+from tests.api.routes import ANYONE, PROTECTED, ROWS
 
 
 def application_routes() -> set[tuple[str, str]]:
@@ -32,3 +33,15 @@ def test_nothing_of_a_trader_is_open_to_anyone() -> None:
     for row in ROWS:
         if ANYONE in row.may:
             assert not row.path.startswith(("/v1", "/oauth"))
+
+
+def test_what_always_works_is_marked_so_and_nothing_else_is() -> None:
+    """Pulling the cord and saying no: a route more here is a decision, not a slip."""
+    always = {f"{row.method} {row.path}" for row in PROTECTED if row.verb in ALLOWED[Rung.REVOKED]}
+    assert always == {
+        "POST /v1/approvals/{approval_id:uuid}/decision",
+        "POST /v1/break-glass",
+        "POST /v1/devices/{device_id:uuid}/lost",
+        "POST /v1/sessions/{session_id:uuid}/not-me",
+        "DELETE /v1/tokens/{token_id:uuid}",
+    }

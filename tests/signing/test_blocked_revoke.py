@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from app.core.errors import DomainError
@@ -21,18 +20,12 @@ from app.tokens.models import Level
 from app.vault.client import HsmWorkers
 from tests.db.rows import until_blocked
 from tests.signing.bot import Bot
+from tests.signing.mistakes import merged
 from tests.signing.parts import Signer, open_signer
 from tests.signing.trader import Trader
 from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-TAKES_THE_LOCK = "PERFORM lock_trader(p_trader);"
-READS_FENCES = "level := effective_level(p_trader, a_grant.path);"
-MERGED = (
-    "SELECT effective_level(p_trader, a_grant.path) INTO level FROM trader t"
-    " WHERE t.trader_id = p_trader FOR NO KEY UPDATE OF t;"
-)
 
 
 async def outcome_behind_a_revoke(
@@ -134,14 +127,6 @@ async def test_a_signer_that_waits_too_long_gives_up_and_signs_nothing(
         assert await signer.refusal(bot.order()) == "trader_busy"
     assert signer.signatures() == 0
     assert (await bot.place(sequence=1)).state == "released"
-
-
-async def merged(admin: asyncpg.Pool) -> None:
-    """Replace `begin_signing` by the mistake: fences read in the statement that takes the lock."""
-    source = await admin.fetchval("SELECT pg_get_functiondef('begin_signing'::regproc)")
-    assert source.count(TAKES_THE_LOCK) == 1
-    assert source.count(READS_FENCES) == 1
-    await admin.execute(source.replace(TAKES_THE_LOCK, "").replace(READS_FENCES, MERGED))
 
 
 async def test_the_test_above_fails_when_lock_and_read_are_one_statement(
