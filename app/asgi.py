@@ -29,6 +29,8 @@ from app.api.cord_lane import CordLane
 from app.api.credentials import CredentialController, PlatformCredentialController
 from app.api.devices import DeviceController, FactorController, SealingKeyController
 from app.api.health import HealthController
+from app.api.heartbeats import HeartbeatController
+from app.api.ladder import LadderController
 from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
@@ -73,7 +75,9 @@ CONTROLLERS = (
     DeviceController,
     FactorController,
     HealthController,
+    HeartbeatController,
     IncidentController,
+    LadderController,
     OAuthController,
     OrderController,
     PlatformCredentialController,

@@ -381,31 +381,52 @@ END $$;
 
 ALTER FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) RETURNS smallint
+CREATE FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
+    words CONSTANT text[] := ARRAY['active', 'reduce_only', 'cancel_only', 'read_only', 'frozen'];
     target token;
+    own    fence;
 BEGIN
-    PERFORM lock_trader(p_trader);
-    SELECT * INTO STRICT target FROM token WHERE trader_id = p_trader AND token_id = p_token;
-    IF EXISTS (SELECT FROM fence WHERE trader_id = p_trader AND token_id = p_token AND level = 5)
-    THEN
+    IF p_to NOT BETWEEN 0 AND 3 OR p_from NOT BETWEEN 1 AND 4 OR p_to >= p_from THEN
+        RAISE EXCEPTION 'a lift goes up' USING ERRCODE = 'check_violation';
+    END IF;
+    PERFORM lock_trader(p_trader);                                                   -- (1)
+    SELECT * INTO target FROM token WHERE trader_id = p_trader AND token_id = p_token;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such token' USING ERRCODE = 'TC002';
+    END IF;
+    IF effective_level(p_trader, target.path) = 5 THEN                               -- (2)
         RAISE EXCEPTION 'revoked is final' USING ERRCODE = 'TC003';
     END IF;
-    IF p_level = 0 THEN
+    SELECT * INTO own FROM fence
+     WHERE trader_id = p_trader AND token_id = p_token AND imposed_by = 'trader';
+    IF own.level IS DISTINCT FROM p_from OR EXISTS (
+        SELECT FROM access_log l
+         WHERE l.trader_id = p_trader AND l.chain = '00000000-0000-0000-0000-000000000000'
+           AND l.position > p_asked_position AND l.token_id = p_token
+           AND l.event IN ('token.tightened', 'token.revoked') AND l.outcome = 'ok') THEN
+        RAISE EXCEPTION 'the fence is not the one that was shown' USING ERRCODE = 'TC006';
+    END IF;
+    log_position := append_entry(                                                    -- (3)
+        p_trader, '00000000-0000-0000-0000-000000000000', 'token.lifted', p_actor, p_token,
+        target.path, p_approval, 'ok', words[p_from + 1] || '>' || words[p_to + 1],
+        p_request_digest, NULL, NULL, p_address, p_user_agent, p_device);
+    IF p_to = 0 THEN                                                                 -- (4)
         DELETE FROM fence
          WHERE trader_id = p_trader AND token_id = p_token AND imposed_by = 'trader';
     ELSE
-        UPDATE fence SET level = p_level
-         WHERE trader_id = p_trader AND token_id = p_token AND imposed_by = 'trader'
-           AND level > p_level;
+        UPDATE fence SET level = p_to, log_position = lift.log_position
+         WHERE trader_id = p_trader AND token_id = p_token AND imposed_by = 'trader';
     END IF;
-    RETURN effective_level(p_trader, target.path);
+    PERFORM ring_devices(p_trader, 'security', gen_random_uuid(),
+                         clock_timestamp() + interval '24 hours');
+    effective := effective_level(p_trader, target.path);
 END $$;
 
-ALTER FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) OWNER TO tripcord_owner;
+ALTER FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.lock_trader(p_trader uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -610,6 +631,16 @@ END $$;
 
 ALTER FUNCTION public.refuse_change() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.refuse_hearsay() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% does not tell of %', session_user, NEW.event
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+ALTER FUNCTION public.refuse_hearsay() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_illegal_transition() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -700,6 +731,19 @@ END $$;
 
 ALTER FUNCTION public.refuse_step_back() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.refuse_time_back() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.issued_at <= OLD.issued_at OR NEW.seen_at < OLD.seen_at
+       OR NEW.version <> OLD.version + 1 THEN
+        RAISE EXCEPTION 'a heartbeat never goes back' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_time_back() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_unlinking() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -736,6 +780,18 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.ring_about_fence() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM ring_devices(NEW.trader_id, 'security', gen_random_uuid(),
+                         clock_timestamp() + interval '24 hours');
+    RETURN NULL;
+END $$;
+
+ALTER FUNCTION public.ring_about_fence() OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1102,6 +1158,23 @@ CREATE TABLE public.device (
 );
 
 ALTER TABLE public.device OWNER TO tripcord_owner;
+
+CREATE TABLE public.device_heartbeat (
+    trader_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    nonce bytea NOT NULL,
+    statement text NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT device_heartbeat_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT device_heartbeat_nonce_check CHECK ((octet_length(nonce) = 32)),
+    CONSTRAINT device_heartbeat_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.device_heartbeat OWNER TO tripcord_owner;
 
 CREATE TABLE public.enrolment_code (
     trader_id uuid NOT NULL,
@@ -1476,6 +1549,9 @@ ALTER TABLE ONLY public.client_token
 ALTER TABLE ONLY public.decision
     ADD CONSTRAINT decision_pkey PRIMARY KEY (trader_id, approval_id);
 
+ALTER TABLE ONLY public.device_heartbeat
+    ADD CONSTRAINT device_heartbeat_pkey PRIMARY KEY (trader_id, device_id);
+
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (trader_id, device_id);
 
@@ -1598,6 +1674,12 @@ CREATE INDEX spent_proof_expiry ON public.spent_proof USING btree (expires_at);
 
 CREATE INDEX token_children ON public.token USING btree (trader_id, parent_id, token_id);
 
+CREATE INDEX token_path ON public.token USING btree (trader_id, path);
+
+CREATE TRIGGER a_new_fence_rings AFTER INSERT ON public.fence FOR EACH ROW WHEN ((new.level < 5)) EXECUTE FUNCTION public.ring_about_fence();
+
+CREATE TRIGGER a_tighter_fence_rings AFTER UPDATE ON public.fence FOR EACH ROW WHEN (((new.level < 5) AND (new.level > old.level))) EXECUTE FUNCTION public.ring_about_fence();
+
 CREATE TRIGGER access_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.access_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER approval_state_machine BEFORE UPDATE ON public.approval FOR EACH ROW EXECUTE FUNCTION public.refuse_illegal_transition();
@@ -1611,6 +1693,10 @@ CREATE TRIGGER cleanup_item_ends_once BEFORE UPDATE ON public.cleanup_item FOR E
 CREATE TRIGGER credential_state_machine BEFORE UPDATE ON public.exchange_credential FOR EACH ROW EXECUTE FUNCTION public.refuse_unlinking();
 
 CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER heartbeat_only_grows BEFORE UPDATE ON public.device_heartbeat FOR EACH ROW EXECUTE FUNCTION public.refuse_time_back();
+
+CREATE TRIGGER only_the_signer_tells_of_loosening BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['token.lifted'::text, 'device.heartbeat'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
 
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
 
@@ -1667,6 +1753,12 @@ ALTER TABLE ONLY public.decision
 
 ALTER TABLE ONLY public.decision
     ADD CONSTRAINT decision_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.device_heartbeat
+    ADD CONSTRAINT device_heartbeat_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.device_heartbeat
+    ADD CONSTRAINT device_heartbeat_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
 
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.token(trader_id, token_id);
@@ -1871,8 +1963,8 @@ GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tr
 REVOKE ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) TO tripcord_signer;
 
-REVOKE ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_level smallint) TO tripcord_signer;
+REVOKE ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.lock_trader(p_trader uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lock_trader(p_trader uuid) TO tripcord_api;
@@ -1909,6 +2001,8 @@ REVOKE ALL ON FUNCTION public.refuse_begun_ended() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.refuse_hearsay() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.refuse_illegal_transition() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_order_transition() FROM PUBLIC;
@@ -1919,10 +2013,14 @@ REVOKE ALL ON FUNCTION public.refuse_reopening() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_step_back() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.refuse_time_back() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.refuse_unlinking() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.ring_about_fence() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_api;
@@ -2032,6 +2130,20 @@ GRANT SELECT ON TABLE public.device TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.device TO tripcord_signer;
 GRANT SELECT ON TABLE public.device TO tripcord_cord;
 
+GRANT SELECT,INSERT ON TABLE public.device_heartbeat TO tripcord_signer;
+
+GRANT UPDATE(issued_at) ON TABLE public.device_heartbeat TO tripcord_signer;
+
+GRANT UPDATE(seen_at) ON TABLE public.device_heartbeat TO tripcord_signer;
+
+GRANT UPDATE(nonce) ON TABLE public.device_heartbeat TO tripcord_signer;
+
+GRANT UPDATE(statement) ON TABLE public.device_heartbeat TO tripcord_signer;
+
+GRANT UPDATE(version) ON TABLE public.device_heartbeat TO tripcord_signer;
+
+GRANT UPDATE(mac) ON TABLE public.device_heartbeat TO tripcord_signer;
+
 GRANT SELECT ON TABLE public.enrolment_code TO tripcord_api;
 GRANT SELECT ON TABLE public.enrolment_code TO tripcord_signer;
 
@@ -2060,6 +2172,7 @@ GRANT SELECT ON TABLE public.lost_device TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.market_snapshot TO tripcord_signer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.market_snapshot TO tripcord_courier;
+GRANT SELECT ON TABLE public.market_snapshot TO tripcord_api;
 
 GRANT SELECT ON TABLE public.outbox TO tripcord_dispatcher;
 

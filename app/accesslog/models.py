@@ -78,6 +78,12 @@ class Event(StrEnum):
     RE_ENROLMENT_READ = "re_enrolments.read"
     FACTOR_CARRIED_OVER = "factor.carried_over"
     VENUE_CONTAINED = "venue.contained"
+    # the ladder and leases
+    TOKEN_STATE_READ = "token.state_read"  # noqa: S105
+    TOKEN_LIFT_REQUESTED = "token.lift_requested"  # noqa: S105
+    TOKEN_LIFTED = "token.lifted"  # noqa: S105
+    BLAST_RADIUS_READ = "token.blast_radius_read"
+    DEVICE_HEARTBEAT = "device.heartbeat"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from app.core.encoding import b64url
 from app.core.errors import DomainError
 from app.core.jose import split
 from app.core.token import TokenKind
-from app.guardrails.rungs import Verb
+from app.guardrails.rungs import Rung, Verb, check_rung
 from app.tokens import store as tokens
 from app.tokens.errors import TokenRejected
 from app.tokens.models import Level
@@ -34,6 +34,7 @@ from app.verbs.errors import RefusedByPeer
 LONGEST_WAIT_SECONDS = 25
 _POLL = timedelta(milliseconds=250)
 _PAGE = 50
+_RUNGS = tuple(Rung)
 
 WaitSeconds = Annotated[int, QueryParameter(ge=0, le=LONGEST_WAIT_SECONDS)]
 
@@ -51,7 +52,7 @@ class ApprovalController(Controller):
         cursor: FromQuery[UUID | None] = None,
     ) -> shapes.Page:
         """Pending approvals, oldest first; with `wait`, as soon as there is one."""
-        principal = await services.edge.token(request, TokenKind.DEVICE)
+        principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.LIFT)
         found = await _wait_for(services, principal, cursor or UUID(int=0), wait)
         await services.edge.log(principal, Event.APPROVALS_READ)
         return shapes.Page(
@@ -66,9 +67,11 @@ class ApprovalController(Controller):
         approval_id: FromPath[UUID],
         services: NamedDependency[Services],
     ) -> shapes.ApprovalView:
-        principal = await services.edge.token(request, TokenKind.DEVICE)
+        principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.LIFT)
         async with services.db.session() as tx:
             approval = await store.get(tx, principal.trader, approval_id)
+        if approval is None or not _own_lift(principal, approval):
+            check_rung(_RUNGS[principal.level], Verb.READ, node_id=principal.token_id)
         if approval is None:
             raise ApprovalNotFound
         await services.edge.log(principal, Event.APPROVALS_READ, subject_id=approval_id)
@@ -147,15 +150,31 @@ async def _wait_for(
     while True:
         async with services.db.session() as tx:
             level = await tokens.effective_level(tx, principal.trader, principal.path)
-            if level >= Level.FROZEN:
+            if level is Level.REVOKED:
                 raise TokenRejected
             found = await store.list_pending(
-                tx, principal.trader, services.clock.now(), after=after, limit=_PAGE
+                tx,
+                principal.trader,
+                services.clock.now(),
+                after=after,
+                limit=_PAGE,
+                lifts_of=principal.origin.actor if level is Level.FROZEN else None,
             )
+        if level is Level.FROZEN:
+            # Nothing but its own request to be let go; without one, it reads nothing at all.
+            found = [approval for approval in found if _own_lift(principal, approval)]
+            if not found:
+                check_rung(_RUNGS[level], Verb.READ, node_id=principal.token_id)
         if found or services.stopping.is_set() or services.clock.now() >= ends_at:
             return found
         with suppress(TimeoutError):
             await asyncio.wait_for(services.stopping.wait(), _POLL.total_seconds())
+
+
+def _own_lift(principal: Principal, approval: Approval) -> bool:
+    """The device's own request to have itself, or its root, let go."""
+    own = approval.requester == principal.origin.actor and approval.subject_id in principal.path
+    return own and approval.action_type == "token.lift"
 
 
 async def _carry_out(
@@ -171,7 +190,7 @@ async def _carry_out(
                 approval_id=decided.approval_id,
                 origin=principal.origin,
             )
-        case "trade.key_link" | "bot.grant":
+        case "trade.key_link" | "bot.grant" | "token.lift":
             verb = wire.SealChange(
                 trader_id=principal.trader,
                 approval_id=decided.approval_id,

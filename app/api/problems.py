@@ -69,6 +69,10 @@ STATUS: dict[str, int] = {
     "re_enrolment_over": 409,
     "waiting_time_not_over": 409,
     "recovery_codes_refused": 409,
+    "nothing_to_lift": 409,
+    "lift_refused": 409,
+    "revoked_is_final": 409,
+    "heartbeat_refused": 409,
     # no
     "totp_rejected": 403,
     "factor_too_weak": 403,
@@ -85,6 +89,7 @@ STATUS: dict[str, int] = {
     "venue_permissions_refused": 403,
     "wider_than_parent": 403,
     "order_expired": 403,
+    "loosening_needs_approval": 403,
     # understood, and wrong
     "key_rejected": 422,
     "amount_refused": 422,

@@ -151,6 +151,7 @@ class NewGrant(In, frozen=True):
     free_limit: Money
     max_order: Money
     expires_at: Moment | None = None
+    lease_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] | None = None
 
 
 class GrantRequested(Out, frozen=True):

@@ -32,12 +32,13 @@ LIMITS = MappingProxyType({"working": WORKING, "introspecting": INTROSPECTING, "
 _ID = r"[0-9a-fA-F-]{36}"
 _CORD = re.compile(
     rf"POST /v1/break-glass|POST /v1/revocation-cards/redeem|DELETE /v1/tokens/{_ID}"
+    rf"|PATCH /v1/tokens/{_ID}/state"
     rf"|POST /v1/sessions/{_ID}/not-me|POST /v1/devices/{_ID}/lost"
     rf"|POST /v1/approvals/{_ID}/decision|POST /v1/leaks|POST /oauth/revoke"
     r"|GET /card(?:/[a-z.]+)?|GET /livez"
 )
-"""Revoke, break-glass, card, "not me", lost, deny; and what a supervisor asks. A decision may also
-approve: which of the two it is stands in the body, and a no must never be shed."""
+"""Revoke, tighten, break-glass, card, "not me", lost, deny; and what a supervisor asks. A decision
+may also approve: which of the two it is stands in the body, and a no must never be shed."""
 
 
 class Shedding:

@@ -58,6 +58,7 @@ class TokenController(Controller):
                 free_limit=_amount(data.free_limit),
                 max_order=_amount(data.max_order),
                 expires_at=_moment(data.expires_at),
+                lease_hours=data.lease_hours,
             ),
             requested_by=client.origin.actor,
             origin=client.origin,

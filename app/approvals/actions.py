@@ -6,7 +6,7 @@ sentence of ours to trust.
 """
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -50,8 +50,16 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     jkt: str
 
 
-class BotGrant(Action, frozen=True, tag="bot.grant"):
-    """Let a model sign orders on a credential, inside these limits."""
+LeaseHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
+"""Hours within which a device of the trader must have been seen; at most 30 days."""
+
+
+class BotGrant(Action, frozen=True, omit_defaults=True, tag="bot.grant"):
+    """Let a model sign orders on a credential, inside these limits.
+
+    `lease_hours`: it signs only while a device was seen that recently. Absent: no such condition,
+    and not in the bytes, so that grants made before it read and hash as they were.
+    """
 
     grant_id: UUID
     credential_id: UUID
@@ -65,6 +73,7 @@ class BotGrant(Action, frozen=True, tag="bot.grant"):
     max_order: Amount
     expires_at: datetime
     requested_by: str
+    lease_hours: LeaseHours | None = None
 
 
 class TradeOrder(Action, frozen=True, tag="trade.order"):
@@ -108,7 +117,23 @@ class NewRecoveryCodes(Action, frozen=True, tag="factor.recovery_codes"):
     statement_sha256: str
 
 
-A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes)
+class TokenLift(Action, frozen=True, tag="token.lift"):
+    """Take the trader's own containment of one node up by exactly this step.
+
+    `label` and `kind` are of the node. `asked_at_position` is the head of the trader's log when it
+    was asked, as decimal digits: a pull on the node after that wins over the approval.
+    """
+
+    token_id: UUID
+    kind: str
+    label: str
+    from_state: Literal["reduce_only", "cancel_only", "read_only", "frozen"]
+    to_state: Literal["active", "reduce_only", "cancel_only", "read_only"]
+    asked_at_position: Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,17})\Z")]
+    requested_by: str
+
+
+A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes, TokenLift)
 
 TEMPLATES: dict[str, str] = {
     "trade.key_link": "key_link/1",
@@ -116,6 +141,7 @@ TEMPLATES: dict[str, str] = {
     "trade.order": "order/1",
     "session.sign_in": "sign_in/1",
     "factor.recovery_codes": "recovery_codes/1",
+    "token.lift": "token_lift/1",
 }
 
 

@@ -22,6 +22,7 @@ _INSERT = """
 _PENDING = f"""
     SELECT {_COLUMNS} FROM approval
      WHERE trader_id = $1 AND state = 'pending' AND expires_at > $2 AND approval_id > $3
+       AND ($5::text IS NULL OR (requester = $5 AND action_type = 'token.lift'))
      ORDER BY approval_id LIMIT $4
 """
 
@@ -80,9 +81,16 @@ async def get(tx: Tx, trader_id: UUID, approval_id: UUID) -> Approval | None:
 
 
 async def list_pending(
-    tx: Tx, trader_id: UUID, now: datetime, *, after: UUID, limit: int
+    tx: Tx,
+    trader_id: UUID,
+    now: datetime,
+    *,
+    after: UUID,
+    limit: int,
+    lifts_of: str | None = None,
 ) -> list[Approval]:
-    rows = await tx.fetch(_PENDING, trader_id, now, after, limit)
+    """Pending approvals by id; with `lifts_of` only the lifts that this requester asked for."""
+    rows = await tx.fetch(_PENDING, trader_id, now, after, limit, lifts_of)
     return [msgspec.convert(dict(row), Approval) for row in rows]
 
 

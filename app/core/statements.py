@@ -106,6 +106,14 @@ class EndReEnrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     iat: int
 
 
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    domain: Literal["tripcord/heartbeat/v1"]
+    trader_id: UUID
+    device_id: UUID
+    nonce: Digest
+    iat: int
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Literal["tripcord/order/v1"]
     trader_id: UUID
@@ -122,6 +130,7 @@ Statement = TypeVar(
     BindFactor,
     LinkCredential,
     Decision,
+    Heartbeat,
     RecoveryCodes,
     ReEnrol,
     EndReEnrolment,
@@ -136,6 +145,7 @@ _DOMAINS: dict[type[Any], str] = {
     RecoveryCodes: "tripcord/recovery-codes/v1",
     ReEnrol: "tripcord/re-enrol/v1",
     EndReEnrolment: "tripcord/re-enrolment-end/v1",
+    Heartbeat: "tripcord/heartbeat/v1",
     Order: "tripcord/order/v1",
 }
 

@@ -15,9 +15,8 @@ from app.approvals.models import Approval
 from app.core.statements import digest_bytes
 from app.db.pool import Tx
 from app.deciding.service import METHOD_STRENGTH
-from app.deciding.witness import Witness, decision_statement
+from app.deciding.witness import Witness, approving, decision_statement
 from app.guardrails.presets import NORMAL, required_strength
-from app.guardrails.rungs import Verb
 from app.vault.evidence import Evidence
 
 
@@ -63,7 +62,7 @@ class Executions:
         device = await self._witness.device(tx, trader_id, decision.device_id)
         if device.root_id != expected_root_id:
             raise ApprovalNotApproved
-        await self._witness.check_may(tx, device, Verb.APPROVE)
+        await self._witness.check_may(tx, device, approving(approval, device))
         signed = decision_statement(decision.statement, device.key(), device)
         if (
             signed.decision != "approve"

@@ -17,7 +17,7 @@ from app.core.statements import digest_bytes
 from app.db.pool import Database, Tx
 from app.deciding.session_code import SessionCodes
 from app.deciding.totp import TotpVerifier
-from app.deciding.witness import Witness, decision_statement
+from app.deciding.witness import Witness, approving, decision_statement
 from app.devices.models import Device
 from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb
@@ -172,7 +172,8 @@ class DecidingService:
         now: datetime,
     ) -> None:
         saying_yes = signed.decision == "approve"
-        await self._witness.check_may(tx, device, Verb.APPROVE if saying_yes else Verb.DENY)
+        verb = approving(approval, device) if saying_yes else Verb.DENY
+        await self._witness.check_may(tx, device, verb)
         if isinstance(proof, TotpProof):
             await self._totp.spend(tx, approval.trader_id, proof)
         state = _STATES[signed.decision]

@@ -4,9 +4,18 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from app.approvals.actions import TokenLift, read_action
+from app.approvals.models import Approval
 from app.core.clock import Clock
 from app.core.jose import Jwk
-from app.core.statements import BindFactor, Decision, LinkCredential, RecoveryCodes, verify
+from app.core.statements import (
+    BindFactor,
+    Decision,
+    Heartbeat,
+    LinkCredential,
+    RecoveryCodes,
+    verify,
+)
 from app.db.pool import Tx
 from app.deciding.errors import DeviceRejected, StatementRejected
 from app.devices import store as devices
@@ -21,7 +30,7 @@ STATEMENT_LIFE = timedelta(minutes=5)
 
 _RUNGS = tuple(Rung)
 
-T = TypeVar("T", BindFactor, LinkCredential)
+T = TypeVar("T", BindFactor, LinkCredential, Heartbeat)
 
 
 def rung_of(level: Level) -> Rung:
@@ -65,6 +74,21 @@ class Witness:
         check_rung(rung_of(level), verb, node_id=device.device_id)
 
 
+def approving(approval: Approval, device: Device) -> Verb:
+    """What a device does that says yes to `approval`.
+
+    A frozen device decides nothing, but for its own request to be let go: about itself or its
+    root, asked by itself. The digest of these bytes is what it signs.
+    """
+    if approval.action_type != "token.lift":
+        return Verb.APPROVE
+    lift = read_action(approval.action, TokenLift)
+    own = lift.requested_by == f"device:{device.device_id}"
+    return (
+        Verb.LIFT if own and lift.token_id in {device.device_id, device.root_id} else Verb.APPROVE
+    )
+
+
 def check_fresh(issued_at: int, now: datetime) -> None:
     """Raise StatementRejected unless `issued_at` (Unix seconds) is within five minutes of now."""
     if abs(now.timestamp() - issued_at) > STATEMENT_LIFE.total_seconds():
@@ -85,6 +109,10 @@ def recovery_codes_statement(text: str, device: Device) -> RecoveryCodes:
     if (claims.trader_id, claims.device_id) != (device.trader_id, device.device_id):
         raise StatementRejected
     return claims
+
+
+def heartbeat_statement(text: str, device: Device, now: datetime) -> Heartbeat:
+    return _of(verify(text, Heartbeat, expected_key=device.key()), device, now)
 
 
 def decision_statement(text: str, key: Jwk, device: Device) -> Decision:

@@ -29,6 +29,26 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         return jwk
 
 
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """When a device was last shown, by a tap, to be in its trader's hand.
+
+    `issued_at` is the device's word and only grows; `seen_at` is the signer's clock.
+    """
+
+    trader_id: UUID
+    device_id: UUID
+    root_id: UUID
+    issued_at: datetime
+    seen_at: datetime
+    nonce: bytes
+    statement: str
+    version: int
+    mac: bytes
+
+    def evidence(self) -> bytes:
+        return row_evidence("device_heartbeat/1", self)
+
+
 class PushRegistration(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     kind: str

@@ -16,6 +16,7 @@ NORMAL = MappingProxyType(
         "trade.order": Strength.MEDIUM,  # above the free limit; below it no approval is asked
         "session.sign_in": Strength.MEDIUM,
         "factor.recovery_codes": Strength.MEDIUM,
+        "token.lift": Strength.MEDIUM,
     }
 )
 PRESETS = MappingProxyType({"normal": NORMAL})

@@ -33,41 +33,62 @@ class Verb(Enum):
 
     ORDER = "order"
     REDUCE = "reduce"
-    """An order that only sells what is held (see `rules`)."""
     CANCEL = "cancel"
     READ = "read"
+    APPROVE = "approve"
+    HEARTBEAT = "heartbeat"
+    SIGN_IN = "sign_in"
     MINT = "mint"
     WIDEN = "widen"
     ENROL = "enrol"
     LINK = "link"
     ROTATE = "rotate"
     REDEEM = "redeem"
-    APPROVE = "approve"
-    SIGN_IN = "sign_in"
     LIFT = "lift"
-    """Take a containment away; always behind an approval of its own."""
     DENY = "deny"
     TIGHTEN = "tighten"
     CLEAN_UP = "clean_up"
-    """Cancels and key deletion after a revoke, from the revoke's own rows."""
 
 
-_ALWAYS = frozenset({Verb.DENY, Verb.TIGHTEN, Verb.CLEAN_UP})
-_FROZEN = _ALWAYS | {Verb.LIFT}
-_READ_ONLY = _FROZEN | {Verb.READ, Verb.APPROVE, Verb.SIGN_IN}
-_CANCEL_ONLY = _READ_ONLY | {Verb.CANCEL}
-_REDUCE_ONLY = _CANCEL_ONLY | {Verb.REDUCE}
+_TABLE: tuple[tuple[Verb, str, str], ...] = (
+    # One mark per rung, mildest first: active, reduce_only, cancel_only, read_only, frozen, revoked
+    (Verb.ORDER, "+-----", "Place an order"),
+    (Verb.REDUCE, "++----", "Sell what is held, never more than that"),
+    (Verb.CANCEL, "+++---", "Cancel an order"),
+    (Verb.READ, "++++--", "Read: account, tree, log, what waits for an approval"),
+    (Verb.APPROVE, "++++--", "Approve what is asked, within what the rung still allows"),
+    (Verb.HEARTBEAT, "++++--", "Show that the device is in hand, which renews leases"),
+    (Verb.SIGN_IN, "+-----", "Sign in a browser (no child is born under a fenced parent)"),
+    (Verb.MINT, "+-----", "Make a child: a grant, a session"),
+    (Verb.WIDEN, "+-----", "Widen a limit"),
+    (Verb.ENROL, "+-----", "Enrol a device or an authenticator"),
+    (Verb.LINK, "+-----", "Link an exchange key, seal a secret"),
+    (Verb.ROTATE, "+-----", "Rotate a key or a token"),
+    (Verb.REDEEM, "+-----", "Redeem an approval for something outside"),
+    (Verb.LIFT, "+++++-", "Take a containment away, by an approval of its own"),
+    (Verb.DENY, "++++++", "Say no"),
+    (Verb.TIGHTEN, "++++++", "Tighten or revoke"),
+    (Verb.CLEAN_UP, "++++++", "Clean up after a revoke, from the revoke's own rows"),
+)
+"""The ladder. The API's documentation shows this table and a test tries each of its cells."""
 
 ALLOWED = MappingProxyType(
     {
-        Rung.ACTIVE: frozenset(Verb),
-        Rung.REDUCE_ONLY: _REDUCE_ONLY,
-        Rung.CANCEL_ONLY: _CANCEL_ONLY,
-        Rung.READ_ONLY: _READ_ONLY,
-        Rung.FROZEN: _FROZEN,
-        Rung.REVOKED: _ALWAYS,
+        rung: frozenset(verb for verb, marks, _ in _TABLE if marks[place] == "+")
+        for place, rung in enumerate(Rung)
     }
 )
+
+
+def ladder_markdown() -> str:
+    """The table in Markdown, as the API's documentation shows it."""
+    words = [rung.value for rung in Rung]
+    lines = [f"| | {' | '.join(words)} |", "|---" * (len(words) + 1) + "|"]
+    lines += [f"| {what} | {' | '.join(_YES[m] for m in marks)} |" for _, marks, what in _TABLE]
+    return "\n".join(lines)
+
+
+_YES = {"+": "yes", "-": "no"}
 
 
 def check_rung(rung: Rung, verb: Verb, *, node_id: UUID | None = None) -> None:

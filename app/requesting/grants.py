@@ -25,6 +25,7 @@ from app.credentials.models import LinkState
 from app.db.pool import Database
 from app.guardrails.amounts import parse_amount, plain
 from app.guardrails.errors import AmountRefused, WiderThanParent
+from app.guardrails.leases import inherited_lease
 from app.guardrails.presets import NORMAL, required_strength
 from app.outbox import store as outbox
 from app.outbox.models import Topic
@@ -48,6 +49,7 @@ class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
     free_limit: Amount
     max_order: Amount
     expires_at: datetime | None
+    lease_hours: int | None = None
 
 
 class RequestedGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +124,7 @@ class GrantRequests:
                 max_order=max_order,
                 expires_at=node.expires_at,
                 requested_by=requested_by,
+                lease_hours=inherited_lease(asked.lease_hours, None),
             )
             raw = action_bytes(action)
             approval = Approval(

@@ -11,8 +11,10 @@ from app.revocation import store
 from app.revocation.errors import CardRejected, ReceiptRejected
 from app.revocation.held import once_more
 from app.revocation.models import Receipt
+from app.tokens import fences
 from app.tokens import store as tokens
-from app.tokens.models import CleanUpMode, Level, Revocation
+from app.tokens.errors import LooseningNeedsApproval
+from app.tokens.models import CleanUpMode, Imposed, Level, Revocation
 
 
 class RevocationService:
@@ -47,6 +49,31 @@ class RevocationService:
             self._db.session,
             lambda tx: cut(tx, trader_id, token_id, reason=reason, origin=origin, mode=mode),
         )
+
+    async def tighten(
+        self, trader_id: UUID, token_id: UUID, *, level: Level, reason: str, origin: Origin
+    ) -> Imposed:
+        """Go down the ladder, on the held connections as a revoke does. One factor is enough.
+
+        Raises
+        ------
+        LooseningNeedsApproval
+            Milder than what the trader imposed on this very node: that is the way up.
+        TokenNotFound
+            No such node in this trader's tree.
+        """
+        async with self._db.transaction() as tx:
+            # Outside the lock, and that is enough: whatever came since, severity only grows.
+            if level is Level.ACTIVE or level < await fences.own_level(tx, trader_id, token_id):
+                raise LooseningNeedsApproval
+            return await tokens.tighten(
+                tx,
+                trader_id=trader_id,
+                token_id=token_id,
+                level=level,
+                reason=reason,
+                origin=origin,
+            )
 
     async def redeem_card(self, text: str, origin: Origin) -> Receipt:
         """Revoke the root by a revocation card; it can do nothing else.

@@ -29,3 +29,31 @@ class CardTaken(DomainError):
 
     code = "card_taken"
     sentence = "A revocation card with this number exists already."
+
+
+class LooseningNeedsApproval(DomainError):
+    """A milder rung than the trader's own fence on this node: that is the way up."""
+
+    code = "loosening_needs_approval"
+    sentence = "Going up the ladder needs an approval. Ask for it at this token's state/lift."
+
+
+class NothingToLift(DomainError):
+    """The trader has no fence on this node, or none that is tighter than what is asked for."""
+
+    code = "nothing_to_lift"
+    sentence = "You contained nothing here that could be lifted to that."
+
+
+class FenceNotAsShown(DomainError):
+    """Changed, or pulled again, after the approval was asked: the pull wins."""
+
+    code = "lift_refused"
+    sentence = "The containment is not as it was when this was asked. Ask again."
+
+
+class RevokedIsFinal(DomainError):
+    """Something on the path is revoked; who asked may have better words."""
+
+    code = "revoked_is_final"
+    sentence = "A revoked token stays revoked."

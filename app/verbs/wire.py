@@ -189,11 +189,19 @@ class SealedChange(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+NO_APPROVAL = UUID(int=0)
+"""Names nothing: what takes an approval finds none under it and refuses."""
+
+
 class SealChange(Verb, frozen=True, tag="seal_change"):
+    """An approved action (`approval_id`), or a `change` whose whole evidence is a device's JWS."""
+
     RESULT = SealedChange
     trader_id: UUID
-    approval_id: UUID
     origin: Origin
+    approval_id: UUID = NO_APPROVAL
+    change: Literal["device.heartbeat"] | None = None
+    statement: str | None = None
 
 
 class OrderOutcome(msgspec.Struct, frozen=True, kw_only=True):

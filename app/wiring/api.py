@@ -14,6 +14,7 @@ from app.core.secret import Secret
 from app.db.pool import Database
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
+from app.requesting.lifts import LiftRequests
 from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
@@ -73,6 +74,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             revocations=RevocationService(cord, clock),
             incidents=IncidentService(cord, clock),
             grant_requests=GrantRequests(db, clock),
+            lift_requests=LiftRequests(db, clock),
             sign_ins=SignIns(db, clock),
             public_origin=origin,
             stopping=asyncio.Event(),

@@ -9,7 +9,7 @@ from app.accesslog.models import SYSTEM_TRADER, Entry, Event
 from app.approvals import store as approvals
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import ApprovalState
-from app.core.errors import DomainError
+from app.core.errors import DomainError, Malformed
 from app.core.origin import Origin
 from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database
@@ -28,6 +28,8 @@ from app.enrolment.vetoing import Vetoing
 from app.granting.service import Granting
 from app.linking.attesting import Attesting
 from app.linking.importing import Importing
+from app.loosening.heartbeats import Heartbeats
+from app.loosening.lifts import Lifts
 from app.signing.cleanup import CleanUps
 from app.signing.holding import Holding
 from app.signing.orders import OrderSigning
@@ -39,6 +41,7 @@ from app.vault.unwrap import SigningKeys
 from app.vault.wrap import SealingKeys
 from app.verbs.server import Handler
 from app.verbs.wire import (
+    NO_APPROVAL,
     BeginReEnrolment,
     BindDevice,
     BindFactor,
@@ -103,7 +106,9 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         {
             "trade.key_link": attesting.activate,
             "bot.grant": Granting(db, evidence, executions, clock).seal,
+            "token.lift": Lifts(db, executions, clock).seal,
         },
+        {"device.heartbeat": Heartbeats(db, witness, evidence, clock).seal},
     )
     return {
         BindDevice: _logged(db, Event.DEVICE_BOUND, devices.bind),
@@ -139,19 +144,25 @@ def courier_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     return {VenueRead: venue_read, CleanUp: CleanUps(db, keys, evidence, clock).clean_up}
 
 
-class _Changes:
-    """`seal_change`: the approved action's type names the room that carries it out."""
+_Seal = Callable[[SealChange], Awaitable[SealedChange]]
 
-    def __init__(
-        self, db: Database, rooms: dict[str, Callable[[SealChange], Awaitable[SealedChange]]]
-    ) -> None:
+
+class _Changes:
+    """`seal_change`: the type of what was approved, or stated, names the room that does it."""
+
+    def __init__(self, db: Database, approved: dict[str, _Seal], stated: dict[str, _Seal]) -> None:
         self._db = db
-        self._rooms = rooms
+        self._approved = approved
+        self._stated = stated
 
     async def seal(self, request: SealChange) -> SealedChange:
+        if request.change is not None:
+            if request.approval_id != NO_APPROVAL or request.statement is None:
+                raise Malformed
+            return await self._stated[request.change](request)
         async with self._db.session() as tx:
             approval = await approvals.get(tx, request.trader_id, request.approval_id)
-        room = None if approval is None else self._rooms.get(approval.action_type)
+        room = None if approval is None else self._approved.get(approval.action_type)
         if room is None:
             raise ApprovalNotFound
         return await room(request)
@@ -194,9 +205,16 @@ async def _log_refusal(db: Database, event: Event, request: Any, error: DomainEr
                 origin=origin,
                 token_id=token_id,
                 path=None if node is None else node.path,
-                subject_id=getattr(request, "approval_id", None)
-                or getattr(request, "re_enrolment_id", None),
+                subject_id=_named(request),
                 outcome="refused",
                 rule=f"{error.code}:{error.rule}" if error.rule else error.code,
             ),
         )
+
+
+def _named(request: Any) -> UUID | None:
+    """What a request is about, where it names it."""
+    named: UUID | None = getattr(request, "approval_id", None)
+    if named in {None, NO_APPROVAL}:
+        named = getattr(request, "re_enrolment_id", None)
+    return named

@@ -72,11 +72,13 @@ class Platform:
         allocation: Money,
         free_limit: Money,
         max_order: Money,
+        lease_hours: int | None = None,
     ) -> GrantRequest:
         """Ask the trader to let one model trade within bounds.
 
         `model` is {name, digest, version}; `markets` are the venue's own ids. Orders up to
-        `free_limit` need no further approval, up to `max_order` they may be asked for.
+        `free_limit` need no further approval, up to `max_order` they may be asked for. With
+        `lease_hours` it trades only while the trader's phone was seen that recently.
         """
         body = self._post(
             "/v1/tokens",
@@ -90,6 +92,7 @@ class Platform:
                 "allocation": allocation.wire(),
                 "free_limit": free_limit.wire(),
                 "max_order": max_order.wire(),
+                **({} if lease_hours is None else {"lease_hours": lease_hours}),
             },
         )
         return GrantRequest(

@@ -24,7 +24,7 @@ class Kind(Enum):
     """Decimal string, shown in full."""
 
     COUNT = auto()
-    """Whole number."""
+    """A whole number that is not negative."""
 
     FLAG = auto()
     CODE = auto()
@@ -109,6 +109,7 @@ TEMPLATES: dict[str, Template] = {
             *_money("max_order", "Largest order"),
             *_money("free_limit", "Without asking, up to"),
             Row("expires_at", "Until"),
+            Row("lease_hours", "Only while a device was seen in, hours", Kind.COUNT, optional=True),
             Row("venue", "Venue"),
             Row("label", "With your key", Kind.TEXT),
             Row("requested_by", "Asked by", Kind.TEXT),
@@ -127,6 +128,19 @@ TEMPLATES: dict[str, Template] = {
             Row("replaces", "In place of set", Kind.COUNT),
             Row("device_id", "Made by device"),
             Row("statement_sha256", "Its statement"),
+        ),
+    ),
+    "token_lift/1": Template(
+        "token.lift",
+        "Lift this containment?",
+        (
+            Row("label", "Name", Kind.TEXT),
+            Row("kind", "What it is"),
+            Row("from_state", "Now"),
+            Row("to_state", "Afterwards"),
+            Row("requested_by", "Asked by"),
+            Row("token_id", "Node"),
+            Row("asked_at_position", "As of log entry"),
         ),
     ),
     "sign_in/1": Template(
@@ -238,7 +252,7 @@ def _show(row: Row, value: Any) -> str:
     match row.kind, value:
         case Kind.FLAG, bool():
             return "yes" if value else "no"
-        case Kind.COUNT, int() if not isinstance(value, bool):
+        case Kind.COUNT, int() if not isinstance(value, bool) and value >= 0:
             return str(value)
         case Kind.AMOUNT, str() if _AMOUNT.match(value):
             return value

@@ -4,6 +4,7 @@ Every payload names its `domain`, so a signature made for one purpose is worth n
 another, and its time. Ids are UUID texts, hashes base64url.
 """
 
+import secrets
 import time
 from uuid import UUID
 
@@ -132,6 +133,17 @@ def end_re_enrolment(trader_id: UUID, re_enrolment_id: UUID, *, act: str) -> Jso
         "trader_id": str(trader_id),
         "re_enrolment_id": str(re_enrolment_id),
         "act": act,
+        "iat": _now(),
+    }
+
+
+def heartbeat(trader_id: UUID, device_id: UUID) -> Json:
+    """A tap: this device is in its owner's hand now. Renews the leases of the owner's bots."""
+    return {
+        "domain": "tripcord/heartbeat/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "nonce": b64url(secrets.token_bytes(32)),
         "iat": _now(),
     }
 

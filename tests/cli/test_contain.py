@@ -228,6 +228,7 @@ async def test_the_operators_role_itself_can_neither_loosen_nor_read_a_key(
     await admin.execute("UPDATE venue SET level = 3")
     operator = await asyncpg.connect(fresh_database.dsn("tripcord_operator"))
     try:
+        nulls = "NULL,NULL,'x',NULL,NULL,NULL"
         for statement in (
             "UPDATE venue SET level = 0",
             "DELETE FROM fence",
@@ -235,7 +236,7 @@ async def test_the_operators_role_itself_can_neither_loosen_nor_read_a_key(
             "SELECT * FROM exchange_credential",
             "SELECT * FROM wrapped_secret",
             "SELECT * FROM recovery_code",
-            f"SELECT lift('{tree.trader_id}', '{tree.root}', 0::smallint)",
+            f"SELECT lift('{tree.trader_id}','{tree.root}',4::smallint,0::smallint,1,{nulls})",
             f"SELECT ring_every_device('{tree.trader_id}', 'security', '{tree.root}', now())",
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -193,6 +193,17 @@ def actions() -> list[Any]:
             max_order=amount,
             expires_at=datetime.now(UTC),
             requested_by="demo",
+            lease_hours=12,
+        ),
+        service_actions.TokenLift(
+            trader_id=TRADER,
+            token_id=OTHER,
+            kind="grant",
+            label="m",
+            from_state="frozen",
+            to_state="active",
+            asked_at_position="53",
+            requested_by=f"device:{OTHER}",
         ),
         service_actions.TradeOrder(
             trader_id=TRADER,

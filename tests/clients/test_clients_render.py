@@ -70,7 +70,20 @@ SIGN_IN: dict[str, Any] = {
     "jkt": SHA,
     "at": "2026-11-21T01:02:03Z",
 }
+LEASED = {**GRANT, "lease_hours": 12}
+LIFT: dict[str, Any] = {
+    "type": "token.lift",
+    **ids("grant_id"),
+    "kind": "grant",
+    "label": "Trend",
+    "from_state": "frozen",
+    "to_state": "active",
+    "requested_by": "device:1",
+    "asked_at_position": "53",
+}
+LIFT["token_id"] = LIFT.pop("grant_id")
 TEMPLATE_OF = {
+    "token.lift": "token_lift/1",
     "trade.order": "order/1",
     "bot.grant": "bot_grant/1",
     "trade.key_link": "key_link/1",
@@ -101,7 +114,7 @@ def leaves(value: Any) -> list[str]:
     return [{False: "no", True: "yes"}[value] if isinstance(value, bool) else str(value)]
 
 
-@pytest.mark.parametrize("action", [ORDER, GRANT, LINK, SIGN_IN])
+@pytest.mark.parametrize("action", [ORDER, GRANT, LEASED, LINK, SIGN_IN, LIFT])
 def test_every_leaf_of_every_action_is_on_the_screen_once(action: dict[str, Any]) -> None:
     assert sorted(value for _, value in shown(action)) == sorted(leaves(action))
 
@@ -125,6 +138,13 @@ def test_what_is_empty_is_shown_as_empty() -> None:
     assert ("Until", "none") in shown({**GRANT, "expires_at": None})
 
 
+def test_a_lease_shows_its_hours_and_nothing_that_is_no_whole_number() -> None:
+    assert ("Only while a device was seen in, hours", "12") in shown(LEASED)
+    for wrong in ("12", 1.5, True, -1, [12]):
+        with pytest.raises(CannotRender):
+            shown({**GRANT, "lease_hours": wrong})
+
+
 def test_a_sign_in_shows_where_it_comes_from() -> None:
     assert shown(SIGN_IN)[0] == ("Address", "203.0.113.7")
 
@@ -144,7 +164,7 @@ def test_a_field_the_phone_does_not_know_cannot_be_approved(change: dict[str, An
         shown({**ORDER, **change})
 
 
-@pytest.mark.parametrize("action", [ORDER, GRANT, LINK, SIGN_IN])
+@pytest.mark.parametrize("action", [ORDER, GRANT, LINK, SIGN_IN, LIFT])
 def test_an_action_without_one_of_its_fields_cannot_be_approved(action: dict[str, Any]) -> None:
     for field in action.keys() - {"type"}:
         with pytest.raises(CannotRender, match="lacks"):

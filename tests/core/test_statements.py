@@ -14,6 +14,7 @@ from app.core.statements import (
     BindFactor,
     Decision,
     EndReEnrolment,
+    Heartbeat,
     LinkCredential,
     Order,
     RecoveryCodes,
@@ -55,6 +56,10 @@ CLAIMS: dict[type[Any], dict[str, Any]] = {
     EndReEnrolment: {
         "domain": "tripcord/re-enrolment-end/v1", "trader_id": ID, "re_enrolment_id": ID,
         "act": "veto", "iat": 1,
+    },
+    Heartbeat: {
+        "domain": "tripcord/heartbeat/v1", "trader_id": ID, "device_id": ID, "nonce": DIGEST,
+        "iat": 1,
     },
     Order: {
         "domain": "tripcord/order/v1", "trader_id": ID, "grant_id": ID, "sequence": 1, "iat": 1,

@@ -12,6 +12,8 @@ _FORGED_ENTRY = (
 )
 """An entry that only the signer may write: what others tell of signing would be a lie."""
 
+_LIFT = "SELECT lift(:trader,:node,4::smallint,0::smallint,1,NULL,NULL,'x',NULL,NULL,NULL)"
+
 FORBIDDEN: list[tuple[str, str]] = [
     ("api", "SELECT * FROM wrapped_secret"),
     ("api", "SELECT * FROM wrapped_seed"),
@@ -34,14 +36,14 @@ FORBIDDEN: list[tuple[str, str]] = [
     ("api", "UPDATE approval SET state = 'approved', decided_at = now()"),
     ("api", "UPDATE trader SET root_id = :node"),
     ("api", "INSERT INTO revocation SELECT * FROM revocation"),
-    ("api", "SELECT lift(:trader, :node, 0::smallint)"),
+    ("api", _LIFT),
     ("api", "SELECT * FROM begin_signing(:trader, :node, 1, 'BTCUSDT')"),
     ("api", "SELECT mint_token(:trader, :node, 'trader', NULL, NULL, NULL, '{}', 'x', now())"),
     ("api", "SELECT mint_token(:trader, :node, 'device', NULL, NULL, NULL, '{}', 'x', now())"),
     ("api", "SELECT mint_token(:trader, :node, 'credential', NULL, NULL, NULL, '{}', 'x', now())"),
     ("api", "UPDATE re_enrolment SET state = 'completed'"),
     ("api", "INSERT INTO recovery_code SELECT * FROM recovery_code"),
-    ("cord", "SELECT lift(:trader, :node, 0::smallint)"),
+    ("cord", _LIFT),
     ("cord", "SELECT * FROM approval"),
     ("cord", "SELECT * FROM wrapped_secret"),
     ("cord", "SELECT mint_token(:trader, :node, 'grant', :node, NULL, NULL, '{}', 'x', now())"),
@@ -66,7 +68,7 @@ FORBIDDEN: list[tuple[str, str]] = [
     ("courier", "UPDATE bot_order SET quantity = 1"),
     ("courier", "INSERT INTO cleanup_item SELECT * FROM cleanup_item"),
     ("courier", "DELETE FROM fence"),
-    ("courier", "SELECT lift(:trader, :node, 0::smallint)"),
+    ("courier", _LIFT),
     ("dispatcher", "SELECT * FROM token"),
     ("dispatcher", "SELECT * FROM approval"),
     ("dispatcher", "SELECT * FROM trader"),
@@ -83,7 +85,7 @@ FORBIDDEN: list[tuple[str, str]] = [
     ("operator", "INSERT INTO totp_factor SELECT * FROM totp_factor"),
     ("operator", "INSERT INTO fence VALUES (:trader,:node,'operator',1,'r',now(),1)"),
     ("operator", "DELETE FROM fence"),
-    ("operator", "SELECT lift(:trader, :node, 0::smallint)"),
+    ("operator", _LIFT),
     ("operator", "UPDATE venue SET level = 0"),
     ("api", _FORGED_ENTRY),
     ("courier", _FORGED_ENTRY),
@@ -120,7 +122,9 @@ async def test_each_process_can_do_what_it_is_for(connect: Connect, tree: Tree) 
     assert await operator.fetchval(
         "SELECT count(*) FROM trader WHERE trader_id = $1", tree.trader_id
     )
-    assert await signer.fetchval("SELECT lift($1, $2, 0::smallint)", tree.trader_id, tree.root) == 0
+    lift = _LIFT.replace(":trader", "$1").replace(":node", "$2")
+    with pytest.raises(asyncpg.PostgresError, match="not the one that was shown"):
+        await signer.fetchval(lift, tree.trader_id, tree.root)  # it may; here is nothing to lift
     minted = await api.fetchval(
         "SELECT (mint_token($1, $2, 'session', $3, $4, 'k', '{}', 'x', now())).kind",
         *(tree.trader_id, tree.trader_id, tree.root, HASH),

@@ -9,7 +9,7 @@ import pytest
 from app.accesslog.models import StoredEntry
 from app.approvals.models import Approval, Decision
 from app.credentials.models import Credential
-from app.devices.models import Device
+from app.devices.models import Device, Heartbeat
 from app.grants.models import Grant
 from app.otp.models import TotpFactor
 from app.recovery.models import RecoveryCode, ReEnrolment
@@ -18,6 +18,7 @@ from app.signing.rows import OrderRow
 
 EVIDENT: dict[str, type[msgspec.Struct]] = {
     "device": Device,
+    "device_heartbeat": Heartbeat,
     "totp_factor": TotpFactor,
     "exchange_credential": Credential,
     "bot_grant": Grant,

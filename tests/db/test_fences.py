@@ -146,33 +146,6 @@ async def test_the_worst_fence_on_the_path_counts_whoever_imposed_it(
     assert await level(admin, tree, tree.root, tree.device) == 2
 
 
-async def test_lifting_takes_away_the_traders_own_fence_only(
-    connect: Connect, admin: asyncpg.Connection, tree: Tree
-) -> None:
-    signer = await connect("signer")
-    for role in ("api", "courier", "operator"):
-        await tighten(await connect(role), tree, tree.grant, 4 if role == "api" else 2)
-    lift = "SELECT lift($1, $2, $3)"
-    assert await signer.fetchval(lift, tree.trader_id, tree.grant, 3) == 3
-    assert await signer.fetchval(lift, tree.trader_id, tree.grant, 4) == 3  # never up again
-    assert await signer.fetchval(lift, tree.trader_id, tree.grant, 0) == 2
-    left = await admin.fetch("SELECT imposed_by FROM fence WHERE token_id = $1", tree.grant)
-    assert {row["imposed_by"] for row in left} == {"monitor", "operator"}
-
-
-@pytest.mark.parametrize("role", list(IMPOSERS))
-async def test_revoked_is_final_whoever_revoked(
-    connect: Connect, admin: asyncpg.Connection, tree: Tree, role: str
-) -> None:
-    await tighten(await connect(role), tree, tree.grant, 5)
-    signer = await connect("signer")
-    for target in (0, 1, 4):
-        with pytest.raises(asyncpg.PostgresError) as refused:
-            await signer.fetchval("SELECT lift($1, $2, $3)", tree.trader_id, tree.grant, target)
-        assert refused.value.sqlstate == "TC003"
-    assert await level(admin, tree, tree.grant) == 5
-
-
 async def test_a_node_of_another_trader_and_an_unknown_one_are_one_answer(
     connect: Connect, admin: asyncpg.Connection, tree: Tree
 ) -> None:

@@ -32,8 +32,9 @@ from app.core.ids import new_id
 from app.core.origin import Origin
 from app.db.errors import Conflict
 from app.db.pool import Database
+from app.tokens import fences
 from app.tokens import store as tokens
-from app.tokens.errors import ParentNotActive
+from app.tokens.errors import FenceNotAsShown, ParentNotActive, RevokedIsFinal
 from app.tokens.models import Level, NewNode
 from tests.db.rows import FAR, add_tree, now
 from tests.support.postgres import FreshDatabase
@@ -71,6 +72,8 @@ class Stores:
             return self.run(work), None
         except ParentNotActive:
             return None, "ParentNotActive"
+        except (FenceNotAsShown, RevokedIsFinal) as refused:
+            return None, refused.code
         except Conflict as refused:
             return None, refused.name
 
@@ -165,26 +168,31 @@ class Machine(RuleBasedStateMachine):
 
     @rule(node=nodes_made, level=st.integers(0, 4))
     def lift(self, node: UUID, level: int) -> None:
-        async def loosen() -> int:
-            async with self.stores.db["tripcord_signer"].transaction() as tx:
-                found: int = await tx.fetchval(
-                    "SELECT lift($1, $2, $3::smallint)", self.trader_id, node, level
-                )
-                return found
-
-        final = any(
-            at == node and stands == Level.REVOKED for (at, _), stands in self.fences.items()
-        )
-        left, refusal = self.stores.attempt(loosen())
-        assert refusal == ("TC003" if final else None)
-        if final:
-            return
         key = (node, "trader")
-        if key in self.fences:
-            self.fences[key] = min(self.fences[key], level)
+        own = self.fences.get(key, 0)
+        start = own or 4
+
+        async def loosen() -> Level:
+            async with self.stores.db["tripcord_signer"].locked(self.trader_id) as tx:
+                return await fences.lift(
+                    tx, trader_id=self.trader_id, token_id=node, expected_level=Level(start),
+                    level=Level(level), approval_id=new_id(), request_digest=bytes(32),
+                    asked_at_position=await fences.log_head(tx, self.trader_id), origin=_ORIGIN,
+                )  # fmt: skip
+
+        left, refusal = self.stores.attempt(loosen())
+        if level >= start or start == Level.REVOKED:
+            assert refusal == "23514"
+        elif self.level(node) == Level.REVOKED:
+            assert refusal == "revoked_is_final"
+        elif not own:
+            assert refusal == "lift_refused"
+        else:
+            assert refusal is None
+            self.fences[key] = level
             if level == 0:
                 del self.fences[key]
-        assert left == self.level(node)
+            assert left == self.level(node)
 
     # approvals
 

@@ -23,7 +23,8 @@ reduce    + + - - - -
 cancel    + + + - - -
 read      + + + + - -
 approve   + + + + - -
-sign_in   + + + + - -
+heartbeat + + + + - -
+sign_in   + - - - - -
 mint      + - - - - -
 widen     + - - - - -
 enrol     + - - - - -

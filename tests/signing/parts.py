@@ -14,6 +14,7 @@ from app.core.errors import DomainError
 from app.db.pool import Database
 from app.exchanges.models import MarketSnapshot
 from app.requesting.grants import GrantRequests
+from app.requesting.lifts import LiftRequests
 from app.requesting.sign_ins import SignIns
 from app.revocation.service import RevocationService
 from app.vault.client import HsmWorkers, WorkerClient
@@ -94,6 +95,7 @@ class Signer:
         )
         self.identity = self.parts.identity
         self.grants, self.sign_ins = GrantRequests(api, self.clock), SignIns(api, self.clock)
+        self.lifts = LiftRequests(api, self.clock)
         self.revocations = RevocationService(cord, self.clock)
         self._handlers: dict[type[Verb], Callable[[Any], Awaitable[Any]]] = {
             **api_handlers(self.parts),

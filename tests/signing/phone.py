@@ -174,6 +174,18 @@ class Phone:
     def seal_request(self, approval_id: UUID) -> SealChange:
         return SealChange(trader_id=self.trader_id, approval_id=approval_id, origin=self.origin)
 
+    def heartbeat(self, *, device: P256 | None = None, ago: int = 0, **changes: Any) -> SealChange:
+        """A tap, signed `ago` seconds before the signer's now; `changes` are of the claims."""
+        claims = {
+            "domain": "tripcord/heartbeat/v1", "trader_id": str(self.trader_id),
+            "device_id": str(self.bound.device_id), "nonce": text(secrets.token_bytes(32)),
+            "iat": int(self.signer.clock.now().timestamp()) - ago,
+        } | changes  # fmt: skip
+        return SealChange(
+            trader_id=self.trader_id, origin=self.origin, change="device.heartbeat",
+            statement=jws(device or self.device, DEVICE_TYP, claims),
+        )  # fmt: skip
+
 
 def envelope_digest(envelope: SealedEnvelope) -> bytes:
     return hashlib.sha256(phone._lp(envelope.ephemeral, envelope.ciphertext)).digest()

@@ -9,6 +9,7 @@ import pytest
 
 from app.core.ids import new_id
 from app.core.origin import Origin
+from app.tokens import fences
 from app.tokens import store as tokens
 from app.tokens.models import Level
 from tests.signing.bot import Bot
@@ -33,8 +34,14 @@ async def impose(trader: Trader, node: UUID, level: Level) -> None:
 
 
 async def lift(trader: Trader, node: UUID) -> None:
+    """As the signer lifts after an approval, from wherever the trader's own fence stands."""
     async with trader.signer.db.transaction() as tx:
-        await tx.execute("SELECT lift($1, $2, 0::smallint)", trader.trader_id, node)
+        level = await fences.own_level(tx, trader.trader_id, node)
+        await fences.lift(
+            tx, trader_id=trader.trader_id, token_id=node, expected_level=level,
+            level=Level.ACTIVE, asked_at_position=await fences.log_head(tx, trader.trader_id),
+            approval_id=new_id(), request_digest=bytes(32), origin=trader.origin,
+        )  # fmt: skip
 
 
 async def hold_asset(

@@ -140,14 +140,18 @@ class Trader(Phone):
         await self.signer.ask(self.seal_request(approval_id))
 
     async def request_grant(
-        self, model: Ed25519 | None = None, limits: dict[str, str] | None = None
+        self,
+        model: Ed25519 | None = None,
+        limits: dict[str, str] | None = None,
+        *,
+        lease_hours: int | None = None,
     ) -> tuple[RequestedGrant, Bot]:
         """Ask for a grant as the api does for a platform; its token is dead until it is sealed."""
         model, wanted = model or Ed25519(), LIMITS | (limits or {})
         asked = GrantRequest(
             trader_id=self.trader_id, parent_id=self.credential_id, public_jwk=model.jwk,
             model_name="model", model_digest="sha256:0", model_version="1",
-            markets=["BTCUSDT", "ETHUSDT"], expires_at=None,
+            markets=["BTCUSDT", "ETHUSDT"], expires_at=None, lease_hours=lease_hours,
             **{name: Amount(amount=amount, quote="USDT") for name, amount in wanted.items()},
         )  # fmt: skip
         requested = await self.signer.grants.request(
