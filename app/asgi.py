@@ -22,6 +22,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from app.api import problems
 from app.api.approvals import ApprovalController
+from app.api.blast import BlastRadiusController
 from app.api.card_page import CardPageController
 from app.api.cards import CardController, SettingController
 from app.api.cord import CordController
@@ -68,6 +69,7 @@ CONTROLLERS = (
     AccessLogController,
     ApprovalController,
     BalanceController,
+    BlastRadiusController,
     CardController,
     CardPageController,
     CordController,

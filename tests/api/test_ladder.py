@@ -124,6 +124,7 @@ async def test_what_is_not_there_and_what_is_anothers_are_one_answer(
             await tighten(caller, trader, node, "frozen"),
             await ask_lift(caller, trader, node),
             await caller.call("GET", state_of(node), by=trader.device),
+            await caller.call("GET", f"/v1/tokens/{node}/blast-radius", by=trader.device),
         ):
             refused(response, 404, "token_not_found")
             answers.add(response.content)

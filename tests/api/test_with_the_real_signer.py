@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from scripts.clients import statements
+from scripts.clients import ladder, statements
 from scripts.clients.approvals import Decision
 from scripts.clients.bot import Bot, limit_order
 from scripts.clients.browser import Browser
@@ -179,6 +179,29 @@ async def test_a_code_and_the_phone_together_make_a_session_and_neither_alone_do
     assert refusals == ["session_code_missing"]
     twice = "SELECT count(*) FROM access_log WHERE rule LIKE 'http_%' AND trader_id = $1"
     assert await rows.fetchval(twice, phone.account.trader_id) == 0
+
+
+async def test_a_frozen_phone_lets_itself_go_with_its_code_and_is_refused_all_else(
+    phone: Phone, unchanged: Unchanged
+) -> None:
+    await do(phone.enrol_totp, label="app")
+    own = phone.account.device_id
+    first = await do(ladder.heartbeat, phone)
+    assert (await do(ladder.tighten, phone, own, "frozen", reason="lent"))["state"] == "frozen"
+    for attempt in (ladder.heartbeat, Phone.balances, Phone.pending):
+        assert await unchanged(code_of(attempt, phone)) == (403, "containment_forbids")
+    up = await unchanged(code_of(ladder.tighten, phone, own, "active", reason="back"))
+    assert up == (403, "loosening_needs_approval")
+    asked = await do(ladder.ask_lift, phone, own, "read_only")
+    prompt = await do(phone.await_approval, template="token_lift/1", approval_id=asked)
+    assert ("Now", "frozen") in prompt.screen.lines
+    outcome = (await do(phone.decide, prompt, Decision.APPROVE))["outcome"]
+    assert outcome == {"subject_id": str(own), "state": "read_only"}
+    view = await do(ladder.state, phone, own)
+    assert [(f["imposed_by"], f["state"]) for f in view["fences"]] == [("trader", "read_only")]
+    assert (await do(ladder.blast_radius, phone, own))["total"] == "1"
+    await asyncio.sleep(1)  # heartbeats are told apart by the second
+    assert await do(ladder.heartbeat, phone) > first
 
 
 async def test_a_link_and_a_grant_are_dead_until_the_phone_says_yes_and_again_after_the_pull(
