@@ -17,6 +17,7 @@ from app.core.statements import Order
 from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database, Tx
 from app.deciding.errors import ClockDoubt
+from app.devices.models import Heartbeat
 from app.exchanges.capture import attach
 from app.exchanges.client_ids import client_order_id
 from app.exchanges.models import SignedRequest
@@ -27,6 +28,7 @@ from app.guardrails.rules import decide
 from app.signing import guard
 from app.signing.errors import CourierAbsent, GrantUnknown, SequenceReused
 from app.signing.holding import Holding
+from app.signing.leases import check_leases
 from app.signing.rows import Begun, OrderRow, begin, finish, request_digest, wrapped_key
 from app.signing.statements import CLOCK_TOLERANCE, OrderStatements, verify_again
 from app.vault.unwrap import SigningKeys
@@ -147,6 +149,7 @@ class OrderSigning:
         verdict = decide(
             guard.policy(begun), guard.state(begun), terms, guard.market_view(begun), begun.now
         )
+        heartbeats = await check_leases(tx, begun)
         if approved and verdict.order != terms:
             raise SignatureRejected
         order = guard.with_terms(order, verdict.order, verdict.notional)
@@ -158,7 +161,7 @@ class OrderSigning:
         if not self._courier.connected:
             raise CourierAbsent
         # (6) Every MAC verified and the request signed inside the HSM, in one call.
-        signed = await self._sign(begun, order, verdict)
+        signed = await self._sign(begun, order, verdict, heartbeats)
         # (7) Counters, sequence, consumption and log entry in this one commit.
         released = msgspec.structs.replace(
             order,
@@ -176,7 +179,9 @@ class OrderSigning:
         )
         return _outcome(released), _release(begun, released, signed)
 
-    async def _sign(self, begun: Begun, order: OrderRow, verdict: Verdict) -> SignedRequest:
+    async def _sign(
+        self, begun: Begun, order: OrderRow, verdict: Verdict, heartbeats: tuple[Heartbeat, ...]
+    ) -> SignedRequest:
         dialect = dialect_of(begun.credential.venue_id)
         if begun.snapshot is None:
             raise SignatureRejected
@@ -192,6 +197,7 @@ class OrderSigning:
                 *((above.evidence(), above.mac) for above in begun.ancestors),
                 (grant.evidence(), grant.mac),
                 (credential.evidence(), credential.mac),
+                *((heartbeat.evidence(), heartbeat.mac) for heartbeat in heartbeats),
             ],
             key=wrapped_key(credential, begun.secret),
             message=unsigned.message,

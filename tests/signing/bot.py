@@ -80,3 +80,10 @@ class Bot:
         return await self.trader.signer.admin.fetchrow(
             "SELECT * FROM bot_order WHERE order_id = $1", order_id
         )
+
+    async def row_of_last(self) -> Any:
+        """The order under the newest sequence number."""
+        return await self.trader.signer.admin.fetchrow(
+            "SELECT * FROM bot_order WHERE grant_id = $1 AND sequence = $2",
+            *(self.grant_id, self.sequence),
+        )
