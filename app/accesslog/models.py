@@ -78,6 +78,11 @@ class Event(StrEnum):
     RE_ENROLMENT_READ = "re_enrolments.read"
     FACTOR_CARRIED_OVER = "factor.carried_over"
     VENUE_CONTAINED = "venue.contained"
+    # platforms
+    CLIENT_TOKEN_ENDED = "client.token_ended"  # noqa: S105
+    PLATFORM_KEY_ADDED = "platform.key_added"
+    PLATFORM_KEY_REMOVED = "platform.key_removed"
+    PLATFORM_DISABLED = "platform.disabled"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
