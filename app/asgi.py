@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -17,7 +18,6 @@ from granian.server.embed import Server
 from litestar import Litestar
 from litestar.config.app import AppConfig
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from app.api import problems
@@ -31,6 +31,8 @@ from app.api.credentials import CredentialController, PlatformCredentialControll
 from app.api.devices import DeviceController, FactorController, SealingKeyController
 from app.api.health import HealthController
 from app.api.heartbeats import HeartbeatController
+from app.api.introspection import introspection
+from app.api.introspection_schema import DocumentedByHand
 from app.api.ladder import LadderController
 from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
@@ -100,12 +102,12 @@ def router(services: Services) -> Litestar:
     """The routes, without what stands around them."""
     return Litestar.from_config(
         AppConfig(
-            route_handlers=list(CONTROLLERS),
+            route_handlers=[*CONTROLLERS, introspection(services)],
             dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
             exception_handlers={DomainError: problems.on_error, Exception: problems.on_error},
             request_class=StrictRequest,
             request_max_body_size=MAX_BODY_BYTES,
-            openapi_config=OpenAPIConfig(
+            openapi_config=DocumentedByHand(
                 title="Tripcord",
                 version="1",
                 path="/schema",
@@ -134,6 +136,29 @@ async def _cord_application(settings: ApiSettings) -> AsyncIterator[Asgi]:
         yield inside(services)
 
 
+def server(
+    app: Any, *, host: str, port: int, certificate: Path | None = None, key: Path | None = None
+) -> Server:
+    """The HTTP server around an ASGI application, with our limits and deadlines."""
+    return Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=MAX_HEADER_BYTES
+        ),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=_raise_file_limit(),
+        log_enabled=False,
+        ssl_cert=certificate,
+        ssl_key=key,
+        ssl_protocol_min=SSLProtocols.tls12,
+    )
+
+
 async def _serve(settings: ApiSettings) -> None:
     async with api(settings) as services:
         lane = CordLane(lambda: _cord_application(settings), inside(services))
@@ -145,28 +170,18 @@ async def _serve(settings: ApiSettings) -> None:
 
 
 async def _listen(settings: ApiSettings, services: Services, whole: Asgi) -> None:
-    server = Server(
+    running = server(
         whole,
-        address=settings.api_host,
+        host=settings.api_host,
         port=settings.api_port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=MAX_HEADER_BYTES
-        ),
-        websockets=False,
-        backlog=BACKLOG,
-        backpressure=_raise_file_limit(),
-        log_enabled=False,
-        ssl_cert=settings.tls_cert_file,
-        ssl_key=settings.tls_key_file,
-        ssl_protocol_min=SSLProtocols.tls12,
+        certificate=settings.tls_cert_file,
+        key=settings.tls_key_file,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, services, server)
+        loop.add_signal_handler(number, _stop, services, running)
     _LOG.info("api listens", extra={"port": settings.api_port})
-    await server.serve()
+    await running.serve()
 
 
 def _raise_file_limit() -> int:
@@ -181,10 +196,10 @@ def _raise_file_limit() -> int:
     return max(_SPARE_FILES, min(MOST_CONNECTIONS, soft - _SPARE_FILES))
 
 
-def _stop(services: Services, server: Server) -> None:
+def _stop(services: Services, running: Server) -> None:
     """Long polls end first: the server waits for what is under way."""
     services.stopping.set()
-    server.stop()  # type: ignore[no-untyped-call]
+    running.stop()  # type: ignore[no-untyped-call]
 
 
 def main() -> int:

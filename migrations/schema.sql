@@ -381,6 +381,141 @@ END $$;
 
 ALTER FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) RETURNS TABLE(is_known boolean, kind text, jkt text, scope text[], path text[], issued_at bigint, expires_at bigint, level smallint, limits bytea, method text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_material TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_now   timestamptz := clock_timestamp();
+    v_at    bytea := int8send((extract(epoch FROM v_now) * 1000000)::bigint);
+    v_chain bytea := uuid_send(p_chain);
+BEGIN
+    RETURN QUERY
+    WITH asked AS MATERIALIZED (
+        SELECT q.*
+          FROM unnest(p_platforms, p_callers, p_caller_hashes, p_traders, p_tokens, p_hashes,
+                      p_addresses, p_agents) WITH ORDINALITY
+               AS q(platform_id, caller_id, caller_hash, trader_id, token_id, secret_hash,
+                    address, agent, number)
+    ), answered AS MATERIALIZED (
+        SELECT q.number, q.platform_id, q.caller_id, q.token_id AS asked_id, q.address, q.agent,
+               p.platform_id IS NOT NULL AS is_known,
+               coalesce(f.trader_id, '00000000-0000-0000-0000-000000000000') AS owner, f.*
+          FROM asked q
+          LEFT JOIN LATERAL (
+            SELECT o.platform_id
+              FROM client_token c JOIN platform o ON o.platform_id = c.platform_id
+             WHERE c.platform_id = q.platform_id AND c.token_id = q.caller_id
+               AND c.secret_hash = q.caller_hash AND c.expires_at > v_now
+               AND o.disabled_at IS NULL
+            OFFSET 0
+          ) p ON true
+          LEFT JOIN LATERAL (
+            SELECT t.trader_id, t.kind, t.jkt, t.scope, t.path, t.created_at,
+                   t.expires_at, v.level, g.limits,
+                   CASE WHEN t.kind = 'session' THEN
+                       (SELECT d.method FROM session s
+                          JOIN decision d ON d.trader_id = s.trader_id
+                                         AND d.approval_id = s.approval_id
+                         WHERE s.trader_id = t.trader_id AND s.session_id = t.token_id)
+                   END AS method
+              FROM token t
+              JOIN trader r ON r.trader_id = t.trader_id
+              LEFT JOIN bot_grant g ON g.trader_id = t.trader_id AND g.grant_id = t.token_id
+             CROSS JOIN LATERAL (                       -- effective_level, spelled out as well
+                SELECT coalesce(max(f.level), 0)::smallint AS level FROM fence f
+                 WHERE f.trader_id = t.trader_id AND f.token_id = ANY (t.path)) v
+             WHERE t.trader_id = q.trader_id AND t.token_id = q.token_id
+               AND t.secret_hash = q.secret_hash AND r.platform_id = p.platform_id
+               AND t.expires_at > v_now AND v.level < 4
+               AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
+            OFFSET 0           -- a look-up per question, never the whole tree joined to all of them
+          ) f ON true
+    ), placed AS MATERIALIZED (
+        SELECT a.number, a.owner, a.address, a.agent,
+               coalesce(h.position, 0)
+                   + row_number() OVER (PARTITION BY a.owner ORDER BY a.number) AS position,
+               coalesce(h.head_hash, decode(repeat('00', 32), 'hex')) AS head_hash,
+               CASE WHEN a.is_known THEN 'token.introspected' ELSE 'request.refused' END AS event,
+               CASE WHEN a.is_known THEN 'platform:' || a.platform_id ELSE 'anyone' END AS actor,
+               CASE WHEN a.is_known THEN a.caller_id END AS token_id,
+               CASE WHEN a.is_known THEN a.asked_id ELSE a.caller_id END AS subject_id,
+               CASE WHEN a.is_known THEN 'ok' ELSE 'refused' END AS outcome,
+               CASE WHEN NOT a.is_known THEN 'client_rejected'
+                    WHEN a.trader_id IS NULL THEN 'inactive' ELSE 'active' END AS rule
+          FROM answered a
+          LEFT JOIN access_log_head h ON h.trader_id = a.owner AND h.chain = p_chain
+    ), hashed AS MATERIALIZED (
+        SELECT e.*, sha256(
+            '\x74726970636f72642f6c6f672d656e7472792f763100'::bytea  -- tripcord/log-entry/v1 NUL
+            || '\x00000010'::bytea || uuid_send(e.owner) || '\x00000010'::bytea || v_chain
+            || '\x00000008'::bytea || int8send(e.position) || '\x00000008'::bytea || v_at
+            || int4send(octet_length(e.event)) || convert_to(e.event, 'UTF8')
+            || int4send(octet_length(e.actor)) || convert_to(e.actor, 'UTF8')
+            || coalesce('\x00000010'::bytea || uuid_send(e.token_id), '\xffffffff'::bytea)
+            || '\xffffffff'::bytea                                                     -- path
+            || coalesce('\x00000010'::bytea || uuid_send(e.subject_id), '\xffffffff'::bytea)
+            || int4send(octet_length(e.outcome)) || convert_to(e.outcome, 'UTF8')
+            || int4send(octet_length(e.rule)) || convert_to(e.rule, 'UTF8')
+            || '\xffffffffffffffffffffffff'::bytea       -- both digests and the venue's outcome
+            || coalesce(int4send(octet_length(e.address)) || convert_to(e.address, 'UTF8'),
+                        '\xffffffff'::bytea)
+            || coalesce(int4send(octet_length(e.agent)) || convert_to(e.agent, 'UTF8'),
+                        '\xffffffff'::bytea)
+            || '\xffffffff'::bytea) AS content_hash                                    -- device
+          FROM placed e
+    ), linked AS MATERIALIZED (
+        SELECT e.*, log_link(e.head_hash, e.content_hash) OVER (
+                   PARTITION BY e.owner ORDER BY e.position ROWS UNBOUNDED PRECEDING) AS entry_hash
+          FROM hashed e
+    ), written AS (
+        INSERT INTO access_log (trader_id, chain, position, at, event, actor, token_id, subject_id,
+            outcome, rule, address, user_agent, previous_hash, content_hash, entry_hash)
+        SELECT e.owner, p_chain, e.position, v_now, e.event, e.actor, e.token_id, e.subject_id,
+               e.outcome, e.rule, e.address, e.agent,
+               lag(e.entry_hash, 1, e.head_hash) OVER (PARTITION BY e.owner ORDER BY e.position),
+               e.content_hash, e.entry_hash
+          FROM linked e
+    ), moved AS (
+        INSERT INTO access_log_head AS h (trader_id, chain, position, head_hash)
+        SELECT DISTINCT ON (e.owner) e.owner, p_chain, e.position, e.entry_hash
+          FROM linked e ORDER BY e.owner, e.position DESC
+        ON CONFLICT (trader_id, chain) DO UPDATE
+           SET position = excluded.position, head_hash = excluded.head_hash
+    )
+    SELECT a.is_known, a.kind, a.jkt, a.scope, a.path::text[],
+           extract(epoch FROM a.created_at)::bigint, extract(epoch FROM a.expires_at)::bigint,
+           a.level, a.limits, a.method
+      FROM answered a ORDER BY a.number;
+END $$;
+
+ALTER FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM 1 FROM platform
+      WHERE platform_id = p_platform AND disabled_at IS NULL AND jwks -> 'keys' @> p_key
+        FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO client_token (platform_id, token_id, secret_hash, expires_at, key_id)
+    VALUES (p_platform, p_token, p_secret_hash, p_expires_at, p_key_id);
+    RETURN true;
+END $$;
+
+ALTER FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -500,6 +635,15 @@ END $$;
 
 ALTER FUNCTION public.log_field(value bytea) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.log_link_step(p_previous bytea, p_head bytea, p_content bytea) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    RETURN sha256(coalesce(p_previous, p_head) || p_content);
+END $$;
+
+ALTER FUNCTION public.log_link_step(p_previous bytea, p_head bytea, p_content bytea) OWNER TO tripcord_owner;
+
 CREATE TABLE public.token (
     trader_id uuid NOT NULL,
     token_id uuid NOT NULL,
@@ -599,6 +743,35 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) OWNER TO tripcord_owner;
+
+CREATE TABLE public.nonce_secret (
+    made_at timestamp with time zone NOT NULL,
+    secret bytea NOT NULL,
+    CONSTRAINT nonce_secret_secret_check CHECK ((octet_length(secret) = 32))
+);
+
+ALTER TABLE public.nonce_secret OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.nonce_secrets() RETURNS SETOF public.nonce_secret
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM nonce_secret
+                    WHERE made_at > clock_timestamp() - interval '1 day') THEN
+        PERFORM pg_advisory_xact_lock(hashtext('nonce_secret'));
+        IF NOT EXISTS (SELECT FROM nonce_secret
+                        WHERE made_at > clock_timestamp() - interval '1 day') THEN
+            INSERT INTO nonce_secret
+            VALUES (clock_timestamp(), sha256(uuid_send(gen_random_uuid())
+                                              || uuid_send(gen_random_uuid())));
+            DELETE FROM nonce_secret WHERE made_at < clock_timestamp() - interval '2 days';
+        END IF;
+    END IF;
+    RETURN QUERY SELECT * FROM nonce_secret ORDER BY made_at DESC LIMIT 2;
+END $$;
+
+ALTER FUNCTION public.nonce_secrets() OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.refuse_another_ending() RETURNS trigger
     LANGUAGE plpgsql
@@ -1024,6 +1197,13 @@ END $$;
 
 ALTER FUNCTION public.venue_reach(p_venue text, p_cap integer, OUT traders bigint, OUT credentials bigint, OUT grants bigint, OUT open_orders bigint) OWNER TO tripcord_owner;
 
+CREATE AGGREGATE public.log_link(bytea, bytea) (
+    SFUNC = public.log_link_step,
+    STYPE = bytea
+);
+
+ALTER AGGREGATE public.log_link(bytea, bytea) OWNER TO tripcord_owner;
+
 CREATE TABLE public.access_log_head (
     trader_id uuid NOT NULL,
     chain uuid NOT NULL,
@@ -1113,6 +1293,7 @@ CREATE TABLE public.client_token (
     secret_hash bytea NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    key_id text,
     CONSTRAINT client_token_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
 );
 
@@ -1263,6 +1444,7 @@ CREATE TABLE public.platform (
     jwks jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     disabled_at timestamp with time zone,
+    retired_key_ids text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT platform_name_check CHECK (((length(name) >= 1) AND (length(name) <= 64)))
 );
 
@@ -1578,6 +1760,9 @@ ALTER TABLE ONLY public.market_snapshot
 
 ALTER TABLE ONLY public.node_usage
     ADD CONSTRAINT node_usage_pkey PRIMARY KEY (trader_id, token_id, day, quote);
+
+ALTER TABLE ONLY public.nonce_secret
+    ADD CONSTRAINT nonce_secret_pkey PRIMARY KEY (made_at);
 
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (trader_id, message_id);
@@ -1963,6 +2148,12 @@ GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tr
 REVOKE ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) TO tripcord_signer;
 
+REVOKE ALL ON FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) TO tripcord_api;
+
+REVOKE ALL ON FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) TO tripcord_api;
+
 REVOKE ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) TO tripcord_signer;
 
@@ -1982,6 +2173,8 @@ GRANT ALL ON FUNCTION public.log_content_hash(e public.access_log) TO tripcord_s
 REVOKE ALL ON FUNCTION public.log_field(value bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.log_field(value bytea) TO tripcord_signer;
 
+REVOKE ALL ON FUNCTION public.log_link_step(p_previous bytea, p_head bytea, p_content bytea) FROM PUBLIC;
+
 GRANT SELECT ON TABLE public.token TO tripcord_api;
 GRANT SELECT ON TABLE public.token TO tripcord_cord;
 GRANT SELECT ON TABLE public.token TO tripcord_signer;
@@ -1994,6 +2187,9 @@ GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text
 
 REVOKE ALL ON FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) TO tripcord_courier;
+
+REVOKE ALL ON FUNCTION public.nonce_secrets() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.nonce_secrets() TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.refuse_another_ending() FROM PUBLIC;
 
@@ -2055,6 +2251,8 @@ GRANT ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid,
 
 REVOKE ALL ON FUNCTION public.venue_reach(p_venue text, p_cap integer, OUT traders bigint, OUT credentials bigint, OUT grants bigint, OUT open_orders bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.venue_reach(p_venue text, p_cap integer, OUT traders bigint, OUT credentials bigint, OUT grants bigint, OUT open_orders bigint) TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.log_link(bytea, bytea) FROM PUBLIC;
 
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_api;
 GRANT SELECT ON TABLE public.access_log_head TO tripcord_signer;
@@ -2122,6 +2320,13 @@ GRANT UPDATE(due_at) ON TABLE public.cleanup_item TO tripcord_courier;
 GRANT UPDATE(last_outcome) ON TABLE public.cleanup_item TO tripcord_courier;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.client_token TO tripcord_api;
+GRANT DELETE ON TABLE public.client_token TO tripcord_operator;
+
+GRANT SELECT(platform_id) ON TABLE public.client_token TO tripcord_operator;
+
+GRANT SELECT(token_id) ON TABLE public.client_token TO tripcord_operator;
+
+GRANT SELECT(key_id) ON TABLE public.client_token TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.decision TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.decision TO tripcord_signer;
@@ -2194,6 +2399,8 @@ GRANT SELECT,INSERT ON TABLE public.platform TO tripcord_operator;
 GRANT UPDATE(jwks) ON TABLE public.platform TO tripcord_operator;
 
 GRANT UPDATE(disabled_at) ON TABLE public.platform TO tripcord_operator;
+
+GRANT UPDATE(retired_key_ids) ON TABLE public.platform TO tripcord_operator;
 
 GRANT SELECT ON TABLE public.push_registration TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.push_registration TO tripcord_signer;

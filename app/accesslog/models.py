@@ -84,6 +84,11 @@ class Event(StrEnum):
     TOKEN_LIFTED = "token.lifted"  # noqa: S105
     BLAST_RADIUS_READ = "token.blast_radius_read"
     DEVICE_HEARTBEAT = "device.heartbeat"
+    # platforms
+    CLIENT_TOKEN_ENDED = "client.token_ended"  # noqa: S105
+    PLATFORM_KEY_ADDED = "platform.key_added"
+    PLATFORM_KEY_REMOVED = "platform.key_removed"
+    PLATFORM_DISABLED = "platform.disabled"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

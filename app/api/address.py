@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -30,6 +31,7 @@ def client_address(peer: str, forwarded: Iterable[str], trusted: Collection[Netw
     return peer if address is None else str(address)
 
 
+@lru_cache(maxsize=4096)
 def _parsed(text: str) -> _Address | None:
     """An address in its one spelling: IPv4 inside IPv6 is IPv4, and a zone is nothing remote."""
     try:

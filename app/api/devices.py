@@ -6,7 +6,7 @@ from litestar.params import JSONBody
 
 from app.accesslog.models import Event
 from app.api import shapes
-from app.api.edge import AnyRequest
+from app.api.edge import FRESH_SIGN_IN, AnyRequest
 from app.api.errors import ProofRejected
 from app.api.services import Services
 from app.core import token
@@ -64,7 +64,9 @@ class DeviceController(Controller):
     async def list_all(
         self, request: AnyRequest, services: NamedDependency[Services]
     ) -> shapes.Page:
-        principal = await services.edge.token(request, TokenKind.DEVICE, TokenKind.SESSION)
+        principal = await services.edge.token(
+            request, TokenKind.DEVICE, TokenKind.SESSION, session_max_age=FRESH_SIGN_IN
+        )
         async with services.db.session() as tx:
             found = await devices.list_all(tx, principal.trader)
         await services.edge.log(principal, Event.DEVICES_READ)
@@ -141,7 +143,9 @@ class FactorController(Controller):
     async def list_all(
         self, request: AnyRequest, services: NamedDependency[Services]
     ) -> shapes.Page:
-        principal = await services.edge.token(request, TokenKind.DEVICE, TokenKind.SESSION)
+        principal = await services.edge.token(
+            request, TokenKind.DEVICE, TokenKind.SESSION, session_max_age=FRESH_SIGN_IN
+        )
         async with services.db.session() as tx:
             found = await otp.list_all(tx, principal.trader)
         await services.edge.log(principal, Event.FACTORS_READ)

@@ -1,4 +1,7 @@
-"""DPoP proofs (RFC 9449 section 4.3). The body is not covered: what counts is signed itself."""
+"""DPoP proofs (RFC 9449 section 4.3); their nonces are in `nonces`.
+
+The body is not covered: what counts is signed itself.
+"""
 
 import hmac
 from datetime import datetime, timedelta
@@ -29,6 +32,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     htu: Annotated[str, msgspec.Meta(max_length=2048)]
     iat: int
     ath: str | None = None
+    nonce: Annotated[str, msgspec.Meta(max_length=128)] | None = None
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +42,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     jkt: str
     identifier: bytes
     expires_at: datetime
+    issued_at: float
+    nonce: str | None
 
 
 _CLAIMS = msgspec.json.Decoder(Claims)
@@ -88,6 +94,8 @@ def verify_proof(
         jkt=jwk_thumbprint(jwk),
         identifier=sha256(claims.jti.encode()),
         expires_at=now + LIFE + SKEW,
+        issued_at=issued_at,
+        nonce=claims.nonce,
     )
 
 

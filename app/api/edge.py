@@ -1,6 +1,7 @@
 """Who is asking: tokens, proofs, clients. The lock and everything dear comes after this."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,19 +12,26 @@ from app.accesslog.log import ReadLog
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event, Outcome
 from app.api.address import Network, client_address
 from app.api.dpop import Proof, verify_proof
-from app.api.errors import ProofRejected, TokenMissing
+from app.api.errors import (
+    InsufficientAuthentication,
+    NonceRequired,
+    ProofRejected,
+    TokenMissing,
+)
+from app.api.nonces import FRESH, Nonces
 from app.core import token
 from app.core.clock import Clock
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind
 from app.db.pool import Database, Tx
 from app.guardrails.rungs import Rung, Verb, check_rung
+from app.introspection.models import ACR_DEVICE
 from app.platforms.errors import ClientRejected
 from app.platforms.service import PlatformService
 from app.revocation.held import once_more
 from app.tokens import store as tokens
 from app.tokens.errors import TokenRejected
-from app.tokens.models import Admission, Level
+from app.tokens.models import SESSION_LIFE, Admission, Level
 
 AnyRequest = Request[Any, Any, Any]
 _MAX_USER_AGENT = 256
@@ -31,6 +39,12 @@ _RUNGS = tuple(Rung)
 
 PRINCIPAL = "tripcord.principal"
 """Where the scope holds who asked, for the log of refusals."""
+
+FRESH_SIGN_IN = timedelta(hours=1)
+"""For what tells a thief of a browser how to go on: who holds what, and where (RFC 9470)."""
+
+NONCE = "tripcord.nonce"
+"""Where the scope holds the nonce that goes with the answer (RFC 9449 section 8)."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +84,7 @@ class Edge:
         cord_db: Database,
         public_origin: str,
         trusted_hops: Sequence[Network],
+        nonces: Nonces,
     ) -> None:
         self._db = db
         self._read_log = read_log
@@ -78,9 +93,14 @@ class Edge:
         self._cord_db = cord_db
         self._public_origin = public_origin
         self._trusted_hops = tuple(trusted_hops)
+        self._nonces = nonces
 
     async def token(
-        self, request: AnyRequest, *kinds: TokenKind, verb: Verb = Verb.READ
+        self,
+        request: AnyRequest,
+        *kinds: TokenKind,
+        verb: Verb = Verb.READ,
+        session_max_age: timedelta | None = None,
     ) -> Principal:
         """The principal of a DPoP-bound token of one of `kinds`.
 
@@ -94,13 +114,17 @@ class Edge:
             No `Authorization: DPoP`, or a bound token presented as Bearer (RFC 9449 section 7.1).
         ProofRejected, TokenRejected
             One answer for everything that is wrong with either.
+        NonceRequired
+            The proof is good, and its age is in doubt.
+        InsufficientAuthentication
+            A living session, where a device is needed or a sign-in since `session_max_age`.
         """
         presented = self._presented(request, "dpop")
-        parsed = await self._parsed(request, presented, *kinds)
+        parsed = await self._parsed(request, presented, *kinds, TokenKind.SESSION)
         try:
             proof = self._proof(request, presented)
-        except ProofRejected:
-            await self.log_miss(request, parsed.token_id, rule="proof_rejected")
+        except (ProofRejected, NonceRequired) as refused:
+            await self.log_miss(request, parsed.token_id, rule=refused.code)
             raise
         now = self._clock.now()
         found = await (self._admit_to_cut if verb is Verb.TIGHTEN else self._admit)(parsed, proof)
@@ -119,6 +143,9 @@ class Edge:
             raise TokenRejected
         principal = self._principal(request, parsed, found)
         request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
+        if parsed.kind is TokenKind.SESSION:
+            signed_in_until, is_enough = found.expires_at, parsed.kind in kinds
+            _check_sign_in(signed_in_until, now, is_enough=is_enough, within=session_max_age)
         check_rung(_RUNGS[principal.level], verb, node_id=principal.token_id)
         return principal
 
@@ -147,7 +174,11 @@ class Edge:
 
     async def proof_only(self, request: AnyRequest) -> Proof:
         """A spent proof of possession of a key that has no token yet."""
-        proof = self._proof(request, None)
+        try:
+            proof = self._proof(request, None)
+        except NonceRequired:
+            await self.log_miss(request, None, rule="nonce_required")
+            raise
         async with self._db.session() as tx:
             fresh = await tokens.spend_proof(tx, proof.jkt, proof.identifier, proof.expires_at)
         if not fresh:
@@ -168,6 +199,14 @@ class Edge:
             return None
         lines = request.headers.getall("x-forwarded-for", [])
         return client_address(request.client.host, lines, self._trusted_hops)
+
+    def observed(self, peer: str | None, forwarded: Sequence[str], agent: str | None) -> Origin:
+        """The origin of somebody not known yet, from the plain parts of a request."""
+        return Origin(
+            actor="anyone",
+            address=None if peer is None else client_address(peer, forwarded, self._trusted_hops),
+            user_agent=None if agent is None else _printable(agent[:_MAX_USER_AGENT]),
+        )
 
     async def log(
         self,
@@ -233,13 +272,27 @@ class Edge:
         values = request.headers.getall("dpop", [])
         if len(values) != 1:
             raise ProofRejected
-        return verify_proof(
+        now = self._clock.now()
+        proof = verify_proof(
             values[0],
             expected_method=request.method,
             expected_url=self._public_origin + request.scope["path"],
             access_token=access_token,
-            now=self._clock.now(),
+            now=now,
         )
+        self._check_nonce(request, proof, now)
+        return proof
+
+    def _check_nonce(self, request: AnyRequest, proof: Proof, now: datetime) -> None:
+        nonces = self._nonces
+        if proof.nonce is None and not nonces.is_required:
+            is_good = abs(now.timestamp() - proof.issued_at) <= FRESH.total_seconds()
+        else:
+            is_good = proof.nonce is not None and nonces.accepts(proof.nonce, now)
+        if proof.nonce is not None or not is_good:  # whoever uses nonces learns the next one
+            request.scope[NONCE] = nonces.current(now)  # type: ignore[literal-required]
+        if not is_good:
+            raise NonceRequired
 
     def _principal(self, request: AnyRequest, parsed: Token, found: Admission) -> Principal:
         is_device = parsed.kind is TokenKind.DEVICE
@@ -272,5 +325,17 @@ async def _admitted(tx: Tx, parsed: Token, proof: Proof) -> Admission:
     )
 
 
+def _check_sign_in(
+    expires_at: datetime, now: datetime, *, is_enough: bool, within: timedelta | None
+) -> None:
+    """RFC 9470. A session ends `SESSION_LIFE` after its sign-in, or sooner with its parent."""
+    if not is_enough:
+        raise InsufficientAuthentication(acr_values=ACR_DEVICE)
+    if within is not None and now - (expires_at - SESSION_LIFE) > within:
+        raise InsufficientAuthentication(max_age=int(within.total_seconds()))
+
+
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -15,6 +15,42 @@ class ProofRejected(DomainError):
     sentence = "The proof of possession is not valid."
 
 
+class NonceRequired(DomainError):
+    """The proof's age is in doubt, or its nonce is not ours: the answer carries one to use."""
+
+    code = "nonce_required"
+    sentence = "The proof of possession needs the nonce that comes with this answer."
+
+
+class InsufficientAuthentication(DomainError):
+    """The sign-in behind a session is too old, or too weak, for this (RFC 9470)."""
+
+    code = "insufficient_user_authentication"
+    sentence = "This needs a newer or a stronger sign-in."
+
+    def __init__(self, *, acr_values: str | None = None, max_age: int | None = None) -> None:
+        super().__init__()
+        wanted = [f'acr_values="{acr_values}"'] if acr_values else []
+        self.challenge = ", ".join([*wanted, *([f"max_age={max_age}"] if max_age else [])])
+
+
+class GrantTypeUnsupported(DomainError):
+    code = "grant_type_unsupported"
+    sentence = "This way to obtain a token is not supported."
+
+
+class TokenTypeUnsupported(DomainError):
+    code = "token_type_unsupported"
+    sentence = "Tokens of this kind are not revoked here."
+
+
+class TooManyRequests(DomainError):
+    """More requests of one client under way than it may have."""
+
+    code = "too_many_requests"
+    sentence = "Too many requests of this client are under way; try again in a moment."
+
+
 class BodyTooLarge(DomainError):
     code = "body_too_large"
     sentence = "The request body is too large."

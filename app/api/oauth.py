@@ -1,51 +1,34 @@
-"""/oauth and /.well-known: how platforms authenticate, and what they may ask of a token."""
+"""/oauth and /.well-known: how platforms authenticate, and how they end what they were given.
+
+/oauth/introspect is in `introspection`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.response import Response
 
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event
 from app.api.edge import AnyRequest
+from app.api.errors import GrantTypeUnsupported, TokenTypeUnsupported
+from app.api.forms import form_of
 from app.api.services import Services
 from app.core import token
 from app.core.errors import Malformed
-from app.core.token import TokenKind, TokenMalformed
-from app.db.pool import Tx
-from app.guardrails.rungs import Rung
+from app.core.origin import Origin
+from app.core.token import Token, TokenKind, TokenMalformed
 from app.platforms.errors import ClientRejected
-from app.platforms.models import ACCESS_TOKEN_LIFE
+from app.platforms.models import ACCESS_TOKEN_LIFE, KEY_ALGORITHMS, Authenticated
+from app.tokens import store as tokens
+from app.tokens.models import Level
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-FORM_TYPE = "application/x-www-form-urlencoded"
-_ONE_VALUE = 1
-_RUNGS = tuple(Rung)
 
-_LOOK_UP = """
-    SELECT t.kind, t.path, t.scope, t.jkt, t.expires_at, effective_level(t.trader_id, t.path) AS level,
-           g.limits
-      FROM token t JOIN trader r USING (trader_id)
-      LEFT JOIN bot_grant g ON g.trader_id = t.trader_id AND g.grant_id = t.token_id
-     WHERE t.trader_id = $1 AND t.token_id = $2 AND t.secret_hash = $3 AND r.platform_id = $4
-       AND t.expires_at > clock_timestamp()
-       AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
-"""  # noqa: E501
-
-
-async def form_of(request: AnyRequest) -> Mapping[str, str]:
-    """Fields of a form, each once (RFC 6749 section 3.1), in the encoding of its appendix B."""
-    if request.content_type[0].lower() != FORM_TYPE:
-        raise Malformed
-    data = await request.form()
-    if any(len(data.getall(name)) != _ONE_VALUE for name in data):
-        raise Malformed
-    if any(not isinstance(value, str) for value in data.values()):
-        raise Malformed
-    return {str(name): str(value) for name, value in data.items()}
+_NEVER_BY_A_PLATFORM = (TokenKind.DEVICE, TokenKind.SESSION)
+"""The trader's own. Their form alone decides, so nothing is said of whether one exists."""
 
 
 class OAuthController(Controller):
@@ -57,16 +40,11 @@ class OAuthController(Controller):
     ) -> dict[str, Any]:
         """Client credentials by private_key_jwt (RFC 6749 section 4.4, RFC 7523 section 2.2)."""
         form = await form_of(request)
-        if (
-            form.get("grant_type") != "client_credentials"
-            or form.get("client_assertion_type") != ASSERTION_TYPE
-        ):
-            raise ClientRejected
-        try:
-            platform = await services.platforms.authenticate(form.get("client_assertion", ""))
-        except ClientRejected:
-            await services.edge.log_miss(request, None, rule="client_rejected")
-            raise
+        if not form.get("grant_type"):
+            raise Malformed
+        if form["grant_type"] != "client_credentials":
+            raise GrantTypeUnsupported
+        platform = await _by_assertion(services, request, form)
         access = await services.platforms.issue_access_token(platform)
         await services.read_log.append(
             Entry(
@@ -82,35 +60,28 @@ class OAuthController(Controller):
             "expires_in": int(ACCESS_TOKEN_LIFE.total_seconds()),
         }
 
-    @post("/oauth/introspect", status_code=200)
-    async def introspect(
+    @post("/oauth/revoke", status_code=200)
+    async def revoke(
         self, request: AnyRequest, services: NamedDependency[Services]
-    ) -> dict[str, Any]:
-        """RFC 7662. Unknown, foreign, expired, contained: all one answer to this caller."""
-        caller = await services.edge.client(request)
+    ) -> Response[bytes]:
+        """RFC 7009, by a platform: its own access tokens, and grants of its own traders.
+
+        Whoever presents a grant's token holds it, and whoever created its trader asked for it.
+        What is unknown, another's or no token at all is a 200 as well: it is not valid any more.
+        """
         form = await form_of(request)
-        answer: dict[str, Any] = {"active": False}
-        trader_id: UUID | None = None
-        token_id: UUID | None = None
+        platform_id, origin = await _client(services, request, form)
+        if not form.get("token"):
+            raise Malformed
         try:
-            presented = token.parse(
-                form.get("token", ""), TokenKind.DEVICE, TokenKind.SESSION, TokenKind.GRANT
-            )
+            presented = token.parse(form["token"])
         except TokenMalformed:
             presented = None
-        if presented is not None and caller.platform_id is not None:
-            async with services.db.session() as tx:
-                found = await _look_up(tx, presented, caller.platform_id)
-            if found is not None:
-                answer, trader_id, token_id = found, presented.trader_id, presented.token_id
-        await services.edge.log(
-            caller,
-            Event.TOKEN_INTROSPECTED,
-            trader_id=trader_id,
-            subject_id=token_id,
-            rule="active" if answer["active"] else "inactive",
-        )
-        return answer
+        if presented is not None and presented.kind in _NEVER_BY_A_PLATFORM:
+            raise TokenTypeUnsupported
+        if not await _end(services, platform_id, presented, origin):
+            await _log_nothing_ended(services, presented, origin)
+        return Response(b"", media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     @get("/.well-known/oauth-authorization-server")
     async def metadata(self, services: NamedDependency[Services]) -> Response[dict[str, Any]]:
@@ -120,39 +91,85 @@ class OAuthController(Controller):
             {
                 "issuer": origin,
                 "token_endpoint": f"{origin}/oauth/token",
+                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "token_endpoint_auth_signing_alg_values_supported": KEY_ALGORITHMS,
                 "introspection_endpoint": f"{origin}/oauth/introspect",
+                "introspection_endpoint_auth_methods_supported": ["Bearer"],
+                "revocation_endpoint": f"{origin}/oauth/revoke",
+                "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "revocation_endpoint_auth_signing_alg_values_supported": KEY_ALGORITHMS,
                 "grant_types_supported": ["client_credentials"],
                 "response_types_supported": [],
-                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-                "token_endpoint_auth_signing_alg_values_supported": ["ES256", "EdDSA", "RS256"],
-                "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
                 "scopes_supported": [],
+                "authorization_details_types_supported": ["bot.grant"],
+                "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
             }
         )
 
 
-async def _look_up(tx: Tx, presented: token.Token, platform_id: UUID) -> dict[str, Any] | None:
-    row = await tx.fetchrow(
-        _LOOK_UP,
-        presented.trader_id,
-        presented.token_id,
-        presented.secret_hash(),
-        platform_id,
+async def _by_assertion(
+    services: Services, request: AnyRequest, form: Mapping[str, str]
+) -> Authenticated:
+    """The platform whose assertion is in the form; a miss is in the log before it is refused."""
+    is_assertion = form.get("client_assertion_type") == ASSERTION_TYPE
+    assertion = form.get("client_assertion", "") if is_assertion else ""
+    try:
+        return await services.platforms.authenticate(assertion, client_id=form.get("client_id"))
+    except ClientRejected:
+        await services.edge.log_miss(request, None, rule="client_rejected")
+        raise
+
+
+async def _client(
+    services: Services, request: AnyRequest, form: Mapping[str, str]
+) -> tuple[UUID, Origin]:
+    """Who revokes: by an assertion of its own, or with an access token it already has."""
+    if "client_assertion" in form:
+        platform = await _by_assertion(services, request, form)
+        actor = f"platform:{platform.platform_id}"
+        return platform.platform_id, services.edge.origin(request, actor)
+    caller = await services.edge.client(request)
+    if caller.platform_id is None:
+        raise ClientRejected
+    return caller.platform_id, caller.origin
+
+
+async def _end(
+    services: Services, platform_id: UUID, presented: Token | None, origin: Origin
+) -> bool:
+    """End what this platform may end; the effect and its entry are committed when it returns."""
+    if presented is None:
+        return False
+    if presented.kind is TokenKind.CLIENT:
+        return presented.trader_id == platform_id and await services.platforms.end_access_token(
+            presented, origin
+        )
+    if presented.kind is not TokenKind.GRANT:
+        return False
+    async with services.db.session() as tx:
+        level = await tokens.level_for_platform(
+            tx,
+            trader_id=presented.trader_id,
+            token_id=presented.token_id,
+            secret_hash=presented.secret_hash(),
+            platform_id=platform_id,
+        )
+    if level is None or level is Level.REVOKED:
+        return False
+    await services.revocations.revoke(
+        presented.trader_id, presented.token_id, reason="revoked by the platform", origin=origin
     )
-    if row is None or _RUNGS[row["level"]] >= Rung.FROZEN:
-        return None
-    answer: dict[str, Any] = {
-        "active": True,
-        "token_type": "DPoP",
-        "sub": str(presented.trader_id),
-        "scope": " ".join(row["scope"]),
-        "exp": int(row["expires_at"].timestamp()),
-        "cnf": {"jkt": row["jkt"]},
-        "tripcord_kind": row["kind"],
-        "tripcord_token_id": str(presented.token_id),
-        "tripcord_path": [str(node) for node in row["path"]],
-        "tripcord_state": _RUNGS[row["level"]].value,
-    }
-    if row["limits"] is not None:
-        answer["authorization_details"] = [msgspec.json.decode(row["limits"])]
-    return answer
+    return True
+
+
+async def _log_nothing_ended(services: Services, presented: Token | None, origin: Origin) -> None:
+    await services.read_log.append(
+        Entry(
+            trader_id=SYSTEM_TRADER,
+            event=Event.REQUEST_REFUSED,
+            origin=origin,
+            subject_id=None if presented is None else presented.token_id,
+            outcome="refused",
+            rule="nothing_to_revoke",
+        )
+    )

@@ -13,6 +13,7 @@ from litestar.exceptions.http_exceptions import (
 )
 
 from app.accesslog.errors import LogUnavailable
+from app.api import oauth_errors
 from app.api.errors import BodyTooLarge, InternalFault, MethodNotAllowed, NotFound
 from app.core.errors import DomainError, Malformed
 
@@ -27,11 +28,15 @@ STATUS: dict[str, int] = {
     "token_missing": 401,
     "token_rejected": 401,
     "proof_rejected": 401,
+    "nonce_required": 401,
+    "insufficient_user_authentication": 401,
     "client_rejected": 401,
     "receipt_rejected": 401,
     "card_rejected": 401,
     "body_too_large": 413,
     "request_too_slow": 408,
+    "grant_type_unsupported": 400,
+    "token_type_unsupported": 400,
     "not_found": 404,
     "method_not_allowed": 405,
     "internal_fault": 500,
@@ -45,6 +50,7 @@ STATUS: dict[str, int] = {
     "device_not_found": 404,
     "order_not_found": 404,
     "trader_not_found": 404,
+    "platform_not_found": 404,
     "grant_unknown": 404,
     "checkpoint_not_found": 404,
     "re_enrolment_not_found": 404,
@@ -73,6 +79,7 @@ STATUS: dict[str, int] = {
     "lift_refused": 409,
     "revoked_is_final": 409,
     "heartbeat_refused": 409,
+    "platform_key_refused": 409,
     # no
     "totp_rejected": 403,
     "factor_too_weak": 403,
@@ -103,6 +110,7 @@ STATUS: dict[str, int] = {
     "release_refused": 422,
     # too much
     "trader_busy": 429,
+    "too_many_requests": 429,
     "totp_locked": 429,
     "too_many_sealing_keys": 429,
     # doubt means no
@@ -121,10 +129,15 @@ STATUS: dict[str, int] = {
     "venue_answer_unknown": 503,
 }
 
+_ALGS = 'algs="ES256 EdDSA"'
+"""RFC 9449 section 7.1: what proofs may be signed with."""
+
 _SCHEMES = {
-    "token_missing": "DPoP",
-    "token_rejected": 'DPoP error="invalid_token"',
-    "proof_rejected": 'DPoP error="invalid_dpop_proof"',
+    "token_missing": f"DPoP {_ALGS}",
+    "token_rejected": f'DPoP error="invalid_token", {_ALGS}',
+    "proof_rejected": f'DPoP error="invalid_dpop_proof", {_ALGS}',
+    "nonce_required": f'DPoP error="use_dpop_nonce", {_ALGS}',
+    "insufficient_user_authentication": 'DPoP error="insufficient_user_authentication"',
     "client_rejected": 'Bearer error="invalid_token"',
 }
 _LOG = logging.getLogger(__name__)
@@ -148,7 +161,8 @@ def respond(error: DomainError) -> Response[bytes]:
     if error.retry_after_seconds:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if error.code in _SCHEMES:
-        headers["WWW-Authenticate"] = _SCHEMES[error.code]
+        challenge = getattr(error, "challenge", "")
+        headers["WWW-Authenticate"] = ", ".join(filter(None, (_SCHEMES[error.code], challenge)))
     problem = Problem(
         type=PREFIX + error.code,
         title=error.code.replace("_", " "),
@@ -161,6 +175,22 @@ def respond(error: DomainError) -> Response[bytes]:
         msgspec.json.encode(problem),
         status_code=status,
         media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def respond_at(path: str, error: DomainError) -> Response[bytes]:
+    """Like `respond`, in the dialect of the route that was asked."""
+    told = oauth_errors.ERRORS.get(error.code) if path.startswith(oauth_errors.PREFIX) else None
+    if told is None:
+        return respond(error)
+    headers = {"Cache-Control": "no-store"}
+    if error.code in oauth_errors.CHALLENGES:
+        headers["WWW-Authenticate"] = oauth_errors.CHALLENGES[error.code]
+    return Response(
+        msgspec.json.encode(oauth_errors.ErrorBody(told.error, error.sentence)),
+        status_code=told.status,
+        media_type="application/json",
         headers=headers,
     )
 
@@ -189,4 +219,5 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     """Everything a handler raises ends here; `outer.Outer` logs it before it leaves."""
     if isinstance(error, LogUnavailable):
         request.scope[UNLOGGABLE] = True  # type: ignore[literal-required]
-    return respond(error if isinstance(error, DomainError) else from_framework(error))
+    known = error if isinstance(error, DomainError) else from_framework(error)
+    return respond_at(request.scope["path"], known)

@@ -10,6 +10,7 @@ from app.api.edge import AnyRequest, Edge
 from app.api.outer import SIGNER_LOGGED
 from app.core.clock import Clock
 from app.db.pool import Database
+from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
@@ -28,6 +29,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     read_log: ReadLog
     signer: VerbClient
     platforms: PlatformService
+    introspections: Coalescer
     revocations: RevocationService
     incidents: IncidentService
     grant_requests: GrantRequests

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 
 from app.accesslog.models import Event
 from app.api import shapes
-from app.api.edge import AnyRequest
+from app.api.edge import FRESH_SIGN_IN, AnyRequest
 from app.api.errors import ProofRejected
 from app.api.services import Services
 from app.core.jose import jwk_thumbprint, public_jwk
@@ -69,7 +69,9 @@ class SessionController(Controller):
     async def list_all(
         self, request: AnyRequest, services: NamedDependency[Services]
     ) -> shapes.Page:
-        principal = await services.edge.token(request, TokenKind.DEVICE, TokenKind.SESSION)
+        principal = await services.edge.token(
+            request, TokenKind.DEVICE, TokenKind.SESSION, session_max_age=FRESH_SIGN_IN
+        )
         async with services.db.session() as tx:
             found = await store.list_recent(tx, principal.trader, limit=_PAGE)
         await services.edge.log(principal, Event.SESSIONS_READ)

@@ -13,7 +13,7 @@ from litestar.response import Response
 from app.accesslog.models import Event
 from app.api import shapes
 from app.api.cord import receipt_response
-from app.api.edge import AnyRequest
+from app.api.edge import FRESH_SIGN_IN, AnyRequest
 from app.api.services import Services
 from app.api.shapes_revocation import ReceiptView
 from app.api.traders import trader_of
@@ -77,7 +77,9 @@ class TokenController(Controller):
         cursor: FromQuery[UUID | None] = None,
     ) -> shapes.Page:
         """The trader's tree, a hundred nodes a page, each with its effective rung."""
-        principal = await services.edge.token(request, TokenKind.DEVICE, TokenKind.SESSION)
+        principal = await services.edge.token(
+            request, TokenKind.DEVICE, TokenKind.SESSION, session_max_age=FRESH_SIGN_IN
+        )
         async with services.db.session() as tx:
             found = await store.tree_page(tx, principal.trader, after=cursor or _FIRST, limit=PAGE)
         await services.edge.log(principal, Event.TOKENS_READ)

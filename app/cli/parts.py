@@ -130,6 +130,7 @@ def api(site: Site, plan: Plan) -> Part:
         "API_HOST": up.api_host,
         "API_PORT": str(plan.api_port),
         "TRUSTED_HOPS": ",".join(map(str, up.trusted_hops)),
+        "DPOP_NONCES": up.dpop_nonces,
         "SIGNER_SOCKET": str(plan.signer_socket),
     }
     if up.tls_cert_file is not None:

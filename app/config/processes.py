@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from app.config.values import HsmProfile, LogLevel, Network
+from app.config.values import HsmProfile, LogLevel, Network, NonceMode
 from app.core.secret import Secret
 
 
@@ -28,6 +28,7 @@ class ApiSettings(_WithDatabase, frozen=True, kw_only=True):
     tls_cert_file: Path | None
     tls_key_file: Path | None
     trusted_hops: tuple[Network, ...]
+    dpop_nonces: NonceMode
     cord_dsn: str
     cord_password: Secret | None
     signer_socket: Path
@@ -107,6 +108,7 @@ class UpSettings(ProcessSettings, frozen=True, kw_only=True):
     tls_cert_file: Path | None
     tls_key_file: Path | None
     trusted_hops: tuple[Network, ...]
+    dpop_nonces: NonceMode
     pg_bin: Path | None
     hsm_module: Path | None
 

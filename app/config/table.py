@@ -47,6 +47,12 @@ SETTINGS: tuple[Setting, ...] = (
         "",
     ),
     Setting(
+        "DPOP_NONCES",
+        values.nonce_mode,
+        "Whether proofs need a server nonce: when_stale (made over 10 s ago) or required.",
+        "when_stale",
+    ),
+    Setting(
         "PG_BIN", values.path, "Directory of PostgreSQL's programs; default: system, then wheel."
     ),
     Setting(

@@ -11,6 +11,7 @@ from app.core.secret import Secret
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LogLevel = Literal["debug", "info", "warning", "error"]
 HsmProfile = Literal["softhsm", "nss"]
+NonceMode = Literal["when_stale", "required"]
 
 _HIGHEST_PORT = 65535
 
@@ -78,6 +79,13 @@ def profile(raw: str) -> HsmProfile:
         if raw == name:
             return name  # type: ignore[no-any-return]
     raise ValueError(f"is not one of {', '.join(get_args(HsmProfile))}: {raw!r}")
+
+
+def nonce_mode(raw: str) -> NonceMode:
+    for name in get_args(NonceMode):
+        if raw == name:
+            return name  # type: ignore[no-any-return]
+    raise ValueError(f"is not one of {', '.join(get_args(NonceMode))}: {raw!r}")
 
 
 def is_loopback(host: str) -> bool:

@@ -9,7 +9,8 @@ from app.core.errors import Malformed
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_BASE62_VALUE = {character: value for value, character in enumerate(_BASE62)}
+_BASE62_PAIRS = {a + b: 62 * x + y for x, a in enumerate(_BASE62) for y, b in enumerate(_BASE62)}
+"""Two digits at a time: every request decodes a token of 93 of them, twice when introspecting."""
 
 
 def b64url(raw: bytes) -> str:
@@ -49,15 +50,12 @@ def base62(raw: bytes, width: int) -> str:
 
 def base62_decode(text: str, length: int) -> bytes:
     """Reverse of `base62` into exactly `length` bytes, or raise Malformed."""
-    number = 0
-    for character in text:
-        value = _BASE62_VALUE.get(character)
-        if value is None:
-            raise Malformed
-        number = number * 62 + value
+    number, padded = 0, text if len(text) % 2 == 0 else "0" + text
     try:
+        for start in range(0, len(padded), 2):
+            number = number * 3844 + _BASE62_PAIRS[padded[start : start + 2]]
         return number.to_bytes(length, "big")
-    except OverflowError:
+    except (KeyError, OverflowError):
         raise Malformed from None
 
 

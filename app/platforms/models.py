@@ -6,6 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from app.core.jose import jwk_thumbprint, public_jwk
+
+MAX_KEYS = 8
+KEY_ALGORITHMS = ("ES256", "EdDSA", "RS256")
 ACCESS_TOKEN_LIFE = timedelta(minutes=10)
 LONGEST_ASSERTION_LIFE = timedelta(minutes=5)
 
@@ -18,6 +22,21 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     jwks: dict[str, Any]
     created_at: datetime
     disabled_at: datetime | None
+    retired_key_ids: list[str] = []
+
+
+class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
+    """A platform that proved itself, with the key it did so by, as it is registered."""
+
+    platform_id: UUID
+    jwk: dict[str, Any]
+    key_id: str
+
+
+def key_id(jwk: dict[str, Any]) -> str:
+    """What names a registered key for good: its `kid`, or else its thumbprint (RFC 7638)."""
+    name = jwk.get("kid")
+    return name if isinstance(name, str) else jwk_thumbprint(public_jwk(jwk, *KEY_ALGORITHMS))
 
 
 class Assertion(msgspec.Struct, frozen=True, kw_only=True):

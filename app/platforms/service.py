@@ -6,21 +6,27 @@ from uuid import UUID
 
 import msgspec
 
+from app.accesslog import store as log
+from app.accesslog.models import LOCKED_CHAIN, SYSTEM_TRADER, Entry, Event
 from app.core import token
 from app.core.canonical import sha256
 from app.core.clock import Clock
 from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.core.jose import Jwk, jwk_thumbprint, public_jwk, split, verify_jws
+from app.core.origin import Origin
 from app.db.pool import Database
 from app.platforms import store
 from app.platforms.errors import ClientRejected
 from app.platforms.models import (
     ACCESS_TOKEN_LIFE,
+    KEY_ALGORITHMS,
     LONGEST_ASSERTION_LIFE,
     Assertion,
+    Authenticated,
     ClientToken,
     Platform,
+    key_id,
 )
 
 _SKEW = timedelta(seconds=30)
@@ -38,8 +44,8 @@ class PlatformService:
         self._clock = clock
         self._audiences = audiences
 
-    async def authenticate(self, assertion: str) -> Platform:
-        """Verify a client assertion and spend it.
+    async def authenticate(self, assertion: str, *, client_id: str | None = None) -> Authenticated:
+        """Verify a client assertion and spend it. A `client_id` beside it must be its own.
 
         Raises
         ------
@@ -50,6 +56,8 @@ class PlatformService:
             header, payload, _, _ = split(assertion)
             claims = msgspec.json.decode(payload, type=Assertion)
             platform_id = UUID(claims.sub)
+            if client_id not in {None, claims.sub}:  # RFC 7521 section 4.2
+                raise ClientRejected
         except (DomainError, msgspec.DecodeError, ValueError):
             raise ClientRejected from None
         async with self._db.session() as tx:
@@ -59,7 +67,7 @@ class PlatformService:
         if header.get("typ") not in _TYPES:
             raise ClientRejected
         try:
-            key, kid = _key_of(platform, header)
+            jwk, key, kid = _key_of(platform, header)
             verify_jws(
                 assertion,
                 expected_key=key,
@@ -79,20 +87,42 @@ class PlatformService:
             )
         if not fresh:
             raise ClientRejected
-        return platform
+        return Authenticated(platform_id=platform_id, jwk=jwk, key_id=key_id(jwk))
 
-    async def issue_access_token(self, platform: Platform) -> token.Token:
-        """A bearer of ten minutes; only its hash is kept."""
-        access = token.mint(token.TokenKind.CLIENT, platform.platform_id, new_id())
+    async def issue_access_token(self, client: Authenticated) -> token.Token:
+        """A bearer of ten minutes; only its hash is kept, and it ends with the key behind it.
+
+        Raises
+        ------
+        ClientRejected
+            The key or the platform was put out of use meanwhile.
+        """
+        access = token.mint(token.TokenKind.CLIENT, client.platform_id, new_id())
+        expires_at = self._clock.now() + ACCESS_TOKEN_LIFE
         async with self._db.transaction() as tx:
-            await store.add_token(
-                tx,
-                platform.platform_id,
-                access.token_id,
-                access.secret_hash(),
-                self._clock.now() + ACCESS_TOKEN_LIFE,
+            kept = await store.add_token(
+                tx, access, expires_at, jwk=client.jwk, key_id=client.key_id
             )
+        if not kept:
+            raise ClientRejected
         return access
+
+    async def end_access_token(self, presented: token.Token, origin: Origin) -> bool:
+        """Forget a platform's own access token and log it, in one commit; False if unknown."""
+        async with self._db.transaction() as tx:
+            if not await store.end_token(tx, presented):
+                return False
+            await log.append(
+                tx,
+                LOCKED_CHAIN,
+                Entry(
+                    trader_id=SYSTEM_TRADER,
+                    event=Event.CLIENT_TOKEN_ENDED,
+                    origin=origin,
+                    subject_id=presented.token_id,
+                ),
+            )
+        return True
 
     async def find_access_token(self, presented: token.Token) -> ClientToken:
         """The client behind a presented access token, or raise ClientRejected."""
@@ -125,13 +155,17 @@ class PlatformService:
         return datetime.fromtimestamp(claims.exp, tz=UTC)
 
 
-def _key_of(platform: Platform, header: dict[str, Any]) -> tuple[Jwk, str]:
-    """The registered key that `kid` names, by its own name or its thumbprint, or the only one."""
+def _key_of(platform: Platform, header: dict[str, Any]) -> tuple[dict[str, Any], Jwk, str]:
+    """The registered key that `kid` names, by its own name or its thumbprint, or the only one.
+
+    As it is registered, reduced to its public members, and by the name the assertion used.
+    """
     keys = platform.jwks.get("keys", [])
     for jwk in keys:
-        reduced = public_jwk(jwk, "ES256", "EdDSA", "RS256")
+        reduced = public_jwk(jwk, *KEY_ALGORITHMS)
         jkt = jwk_thumbprint(reduced)
         named = header.get("kid")
         if named in (jwk.get("kid"), jkt) or len(keys) == 1:
-            return reduced, named if isinstance(named, str) and named == jwk.get("kid") else jkt
+            kid = named if isinstance(named, str) and named == jwk.get("kid") else jkt
+            return jwk, reduced, kid
     raise ClientRejected

@@ -6,12 +6,18 @@ from uuid import UUID
 
 import msgspec
 
-from app.db.pool import Tx
+from app.core.token import Token
+from app.db.pool import Row, Tx
 from app.platforms.models import ClientToken, Platform
 
+_LIST = """
+    SELECT platform_id, name, jwks::text AS jwks, created_at, disabled_at, retired_key_ids
+      FROM platform ORDER BY platform_id
+"""
+
 _GET = """
-    SELECT platform_id, name, jwks::text AS jwks, created_at, disabled_at FROM platform
-     WHERE platform_id = $1
+    SELECT platform_id, name, jwks::text AS jwks, created_at, disabled_at, retired_key_ids
+      FROM platform WHERE platform_id = $1
 """
 
 _FIND_ACCESS = """
@@ -33,22 +39,79 @@ async def insert(tx: Tx, platform_id: UUID, name: str, jwks: dict[str, Any]) -> 
 
 async def get(tx: Tx, platform_id: UUID) -> Platform | None:
     row = await tx.fetchrow(_GET, platform_id)
-    if row is None:
-        return None
+    return None if row is None else _platform(row)
+
+
+def _platform(row: Row) -> Platform:
     return msgspec.convert({**row, "jwks": msgspec.json.decode(row["jwks"])}, Platform)
 
 
-async def add_token(
-    tx: Tx, platform_id: UUID, token_id: UUID, secret_hash: bytes, expires_at: datetime
+async def lock(tx: Tx, platform_id: UUID) -> None:
+    """Make whoever issues an access token of this platform wait for the end of the transaction."""
+    await tx.execute("SELECT 1 FROM platform WHERE platform_id = $1 FOR UPDATE", platform_id)
+
+
+async def list_all(tx: Tx) -> list[Platform]:
+    return [_platform(row) for row in await tx.fetch(_LIST)]
+
+
+async def set_keys(
+    tx: Tx, platform_id: UUID, keys: list[dict[str, Any]], retired_key_ids: list[str]
 ) -> None:
     await tx.execute(
-        "INSERT INTO client_token (platform_id, token_id, secret_hash, expires_at)"
-        " VALUES ($1, $2, $3, $4)",
+        "UPDATE platform SET jwks = $2::text::jsonb, retired_key_ids = $3 WHERE platform_id = $1",
         platform_id,
-        token_id,
-        secret_hash,
-        expires_at,
+        msgspec.json.encode({"keys": keys}).decode(),
+        retired_key_ids,
     )
+
+
+async def disable(tx: Tx, platform_id: UUID) -> None:
+    await tx.execute(
+        "UPDATE platform SET disabled_at = clock_timestamp() WHERE platform_id = $1", platform_id
+    )
+
+
+async def end_tokens(tx: Tx, platform_id: UUID, key_id: str | None) -> None:
+    """Forget the access tokens that came from a key, or all of them.
+
+    Those made before keys were noted may be from any.
+    """
+    await tx.execute(
+        "DELETE FROM client_token WHERE platform_id = $1"
+        " AND ($2::text IS NULL OR key_id = $2 OR key_id IS NULL)",
+        platform_id,
+        key_id,
+    )
+
+
+async def add_token(
+    tx: Tx, access: Token, expires_at: datetime, *, jwk: dict[str, Any], key_id: str
+) -> bool:
+    """Keep an access token's hash, unless its platform or key was put out of use meanwhile."""
+    return bool(
+        await tx.fetchval(
+            "SELECT issue_client_token($1, $2, $3, $4, $5::text::jsonb, $6)",
+            access.trader_id,
+            access.token_id,
+            access.secret_hash(),
+            expires_at,
+            msgspec.json.encode([jwk]).decode(),
+            key_id,
+        )
+    )
+
+
+async def end_token(tx: Tx, presented: Token) -> bool:
+    """Forget an access token; False if there was none."""
+    ended = await tx.fetchval(
+        "DELETE FROM client_token WHERE platform_id = $1 AND token_id = $2 AND secret_hash = $3"
+        " RETURNING token_id",
+        presented.trader_id,
+        presented.token_id,
+        presented.secret_hash(),
+    )
+    return ended is not None
 
 
 async def find_token(

@@ -156,6 +156,21 @@ async def operators_level(tx: Tx, trader_id: UUID, token_id: UUID) -> Level:
     return Level.ACTIVE if level is None else Level(level)
 
 
+async def level_for_platform(
+    tx: Tx, *, trader_id: UUID, token_id: UUID, secret_hash: bytes, platform_id: UUID
+) -> Level | None:
+    """Effective rung of a presented token, for the platform that created its trader; else None."""
+    level = await tx.fetchval(
+        "SELECT effective_level(t.trader_id, t.path) FROM token t JOIN trader r USING (trader_id)"
+        " WHERE t.trader_id = $1 AND t.token_id = $2 AND t.secret_hash = $3 AND r.platform_id = $4",
+        trader_id,
+        token_id,
+        secret_hash,
+        platform_id,
+    )
+    return None if level is None else Level(level)
+
+
 async def add_card(
     tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes, root_id: UUID
 ) -> None:

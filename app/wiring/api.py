@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager, suppress
 
 from app.accesslog.log import ReadLog
 from app.api.edge import Edge
+from app.api.nonces import Nonces, NonceSecret
 from app.api.services import Services
 from app.config import ApiSettings
 from app.core.clock import SystemClock
 from app.core.errors import DomainError
 from app.core.secret import Secret
 from app.db.pool import Database
+from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
@@ -23,6 +25,9 @@ from app.verbs.client import VerbClient
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
 """Held for revokes alone, on a role of their own (DESIGN section 1)."""
+
+_AUDIENCES = ("/oauth/token", "/oauth/revoke")
+"""Where an assertion may be used; it may name either, or the issuer."""
 
 _SWEEP_SECONDS = 10.0
 _SWEEP_ROWS = 5000
@@ -52,9 +57,13 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
     )
     read_log, signer = ReadLog(db), VerbClient(settings.signer_socket)
     origin = settings.public_origin.rstrip("/")
-    platforms = PlatformService(db, clock, audiences=frozenset({origin, f"{origin}/oauth/token"}))
+    platforms = PlatformService(
+        db, clock, audiences=frozenset({origin, *(f"{origin}{path}" for path in _AUDIENCES)})
+    )
+    nonces, introspections = Nonces(is_required=settings.dpop_nonces == "required"), Coalescer(db)
+    await _read_nonces(db, nonces)
     read_log.start()
-    sweeping = asyncio.create_task(_sweep(db))
+    sweeping = asyncio.create_task(_sweep(db, nonces))
     try:
         yield Services(
             edge=Edge(
@@ -65,12 +74,14 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
                 cord_db=cord,
                 public_origin=origin,
                 trusted_hops=settings.trusted_hops,
+                nonces=nonces,
             ),
             db=db,
             clock=clock,
             read_log=read_log,
             signer=signer,
             platforms=platforms,
+            introspections=introspections,
             revocations=RevocationService(cord, clock),
             incidents=IncidentService(cord, clock),
             grant_requests=GrantRequests(db, clock),
@@ -82,14 +93,21 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
     finally:
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
+        await introspections.stop()
         await read_log.stop()
         signer.close()
         await cord.close()
         await db.close()
 
 
-async def _sweep(db: Database) -> None:
-    """Forget proofs and client tokens that could not be accepted any more anyway."""
+async def _read_nonces(db: Database, nonces: Nonces) -> None:
+    async with db.session() as tx:
+        rows = await tx.fetch("SELECT made_at, secret FROM nonce_secrets()")
+    nonces.use([NonceSecret(row["made_at"], Secret(row["secret"])) for row in rows])
+
+
+async def _sweep(db: Database, nonces: Nonces) -> None:
+    """Forget what could not be accepted any more anyway; learn of new nonce secrets."""
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         with suppress(DomainError):
@@ -97,6 +115,7 @@ async def _sweep(db: Database) -> None:
                 while await tx.execute(_SWEEP_PROOFS) == f"DELETE {_SWEEP_ROWS}":
                     pass  # in small bites, so that no lock is held for long
                 await tx.execute(_SWEEP_CLIENT_TOKENS)
+            await _read_nonces(db, nonces)
 
 
 def _text(secret: Secret | None) -> str | None:

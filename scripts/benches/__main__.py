@@ -11,10 +11,15 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from scripts.benches import breakglass, cascade, sign
+from scripts.benches import breakglass, cascade, introspect, sign
 from scripts.benches.common import BenchFailed
 
-BENCHES = {"sign": sign.run, "cascade": cascade.run, "breakglass": breakglass.run}
+BENCHES = {
+    "sign": sign.run,
+    "cascade": cascade.run,
+    "breakglass": breakglass.run,
+    "introspect": introspect.run,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,16 +25,17 @@ class BenchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One benchmark's outcome: `ok` when `ratio` is at most `goal`."""
+    """One benchmark's outcome: `ok` when `ratio` is at most `goal`, or at least, for a floor."""
 
     bench: str
     ratio: float
     goal: float
     figures: Figures
+    goal_is_floor: bool = False
 
     @property
     def ok(self) -> bool:
-        return self.ratio <= self.goal
+        return self.ratio >= self.goal if self.goal_is_floor else self.ratio <= self.goal
 
     def as_json(self) -> str:
         body = {"bench": self.bench, "ratio": round(self.ratio, 3), "goal": self.goal}

@@ -60,15 +60,21 @@ def running(
         text=True,
         start_new_session=True,  # Ctrl-C reaches us first, and we end it in order
     )
-    try:
-        if process.stdin is None or process.stdout is None:
-            raise BenchFailed("the bare handler has no pipes")
+    if process.stdin is not None:
         json.dump(asdict(setup), process.stdin)
         process.stdin.close()
-        if process.stdout.readline() != "ready\n":
-            raise BenchFailed("the bare handler did not start")
-        _await_port(setup.port)
+    with until_ended(process, setup.port, what="the bare handler"):
         yield f"http://127.0.0.1:{setup.port}"
+
+
+@contextmanager
+def until_ended(process: subprocess.Popen[str], port: int, *, what: str) -> Iterator[None]:
+    """Wait until a handler of ours says that it is ready and listens; end it in the end."""
+    try:
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise BenchFailed(f"{what} did not start")
+        _await_port(port)
+        yield
     finally:
         process.terminate()
         try:

@@ -44,9 +44,13 @@ class Money:
         return {"amount": self.amount, "quote": self.quote}
 
 
-def jwks(key: KeyPair) -> Json:
+def jwks(*keys: KeyPair) -> Json:
     """The JWK Set an operator registers for this platform. Public halves only."""
-    return {"keys": [{**key.public_jwk, "kid": key.jkt, "alg": key.algorithm, "use": "sig"}]}
+    return {
+        "keys": [
+            {**key.public_jwk, "kid": key.jkt, "alg": key.algorithm, "use": "sig"} for key in keys
+        ]
+    }
 
 
 class Platform:
@@ -105,6 +109,28 @@ class Platform:
             "POST", "/oauth/introspect", auth=self._auth(), form={"token": token.reveal()}
         )
         return dict(answer.body)
+
+    def revoke(self, token: Secret) -> None:
+        """RFC 7009, for a grant we asked for or an access token of ours. Dead when this returns.
+
+        It returns as well when there was nothing to revoke, and never says which.
+        """
+        self._api.call("POST", "/oauth/revoke", auth=self._auth(), form={"token": token.reveal()})
+        if token.reveal() == self._token.reveal():
+            self._renew_at = 0.0
+
+    def use_key(self, key: KeyPair) -> None:
+        """Authenticate with another key of ours, which the operator has registered.
+
+        Rotation without a pause: `tripcord platform add-key`, this, `tripcord platform remove-key`.
+        Access tokens of the old key end with it, so a new one is fetched on the next call.
+        """
+        self._key, self._renew_at = key, 0.0
+
+    def access_token(self) -> Secret:
+        """A living access token of ours: what proves who asks, for ten minutes."""
+        self._auth()
+        return self._token
 
     def _post(self, path: str, body: Json) -> Json:
         answer = self._api.call(

@@ -97,6 +97,21 @@ def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return problem
 
 
+def refused_by_oauth(response: httpx.Response, status: int, error: str) -> dict[str, Any]:
+    """Check that a refusal at /oauth/* is RFC 6749's, and tells nothing of our insides."""
+    assert (response.status_code, response.headers["content-type"]) == (
+        status,
+        "application/json",
+    ), (response.status_code, response.text)
+    body: dict[str, Any] = response.json()
+    assert body.keys() == {"error", "error_description"}
+    assert body["error"] == error, body
+    assert re.fullmatch(r"[A-Z][^\"\\]+\.", body["error_description"])
+    assert response.headers["cache-control"] == "no-store"
+    assert not _INTERNALS.search(response.text)
+    return body
+
+
 def jws(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] | bytes, key: Any) -> str:
     """A compact JWS exactly as told, whatever the header claims; `key` makes the signature bytes.
 

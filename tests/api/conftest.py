@@ -50,6 +50,7 @@ def settings(database: FreshDatabase, folder: Path, **changes: Any) -> ApiSettin
         "tls_cert_file": None,
         "tls_key_file": None,
         "trusted_hops": (),
+        "dpop_nonces": "when_stale",
         "cord_dsn": database.dsn("tripcord_cord"),
         "cord_password": None,
         "signer_socket": folder / "signer.sock",

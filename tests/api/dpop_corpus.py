@@ -194,9 +194,23 @@ PROOFS: dict[str, Make] = {
     "spaces": edited(lambda p: p.replace(".", " .")),
     "two proofs in one line": edited(lambda p: f"{p}, {p}"),
     "empty": lambda _: "",
+    "a nonce that is a number": claiming(nonce=7),
+    "a nonce that is a list": claiming(nonce=["x"]),
+    "a nonce too long": claiming(nonce="x" * 129),
     "a JWE": lambda _: "e30.AA.AA.AA.AA",
     "too long": claiming(extra="x" * 12_000),
 }
+NONCE_WANTED: dict[str, Make] = {
+    "eleven seconds old": aged(11),
+    "fifty seconds old": aged(50),
+    "a nonce of somebody's own": claiming(nonce="x"),
+    "an empty nonce": claiming(nonce=""),
+    "a nonce of the right length": claiming(nonce="A" * 24),
+    "a nonce with a NUL": claiming(nonce="\0"),
+    "a nonce that is not ASCII": claiming(nonce="\u2713" * 24),
+}
+"""Good but for their nonce: answered with one to use (RFC 9449 section 9)."""
+
 PROVEN_WITH_ANOTHER_KEY = {
     "somebody else's jwk and signature",
     "an Ed25519 key for a token bound to P-256",
@@ -211,9 +225,8 @@ ACCEPTED: dict[str, Make] = {
     "with the scheme in capitals": claiming(htu=f"HTTPS://cord.example{PATH}"),
     "with a query, which does not count": claiming(htu=f"{URL}?a=1"),
     "with a fragment, which does not count": claiming(htu=f"{URL}#a"),
-    "fifty seconds old": aged(50),
+    "nine seconds old": aged(9),
     "of a clock three seconds ahead": aged(-3),
-    "with a nonce nobody asked for": claiming(nonce="x"),
     "with other claims": claiming(exp=NOW + 60, iss="me"),
     "with a key that says what it is for": lambda t: heading(
         jwk={**t.device.key.public_jwk, "use": "sig", "alg": "ES256", "key_ops": ["verify"]}

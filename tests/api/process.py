@@ -64,7 +64,12 @@ class ApiProcess:
     """`origin` is the public one; None is its own address, for clients that follow a link."""
 
     def __init__(
-        self, database: FreshDatabase, folder: Path, *, origin: str | None = ORIGIN
+        self,
+        database: FreshDatabase,
+        folder: Path,
+        *,
+        origin: str | None = ORIGIN,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -74,7 +79,7 @@ class ApiProcess:
         self._log = folder / "api.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-c", _CODE, str(DEADLINE_SECONDS)],
+                [sys.executable, "-c", _CODE, str(deadline_seconds)],
                 cwd=ROOT,
                 env=self._environment(database, folder),
                 stdout=log,

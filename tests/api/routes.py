@@ -145,6 +145,7 @@ ROWS = (
         client_assertion="e30.e30.AA",
     )),
     Row("POST", "/oauth/introspect", (CLIENT,), form=lambda t: {"token": t.grant.token.reveal()}),
+    Row("POST", "/oauth/revoke", (CLIENT,), form=lambda t: {"token": t.card.reveal()}),
     Row("POST", "/v1/traders", (CLIENT,), _fixed()),
     Row("GET", "/v1/traders/{trader_id:uuid}", (CLIENT,)),
     Row("GET", "/v1/traders/{trader_id:uuid}/exchange-credentials", (CLIENT,)),

@@ -16,7 +16,7 @@ from app.core.token import TokenKind
 from scripts.clients.encoding import canonical_json
 from scripts.clients.keys import KeyPair
 from tests.api.assertions import claims, form, header
-from tests.api.caller import ORIGIN, Caller, jws, refused
+from tests.api.caller import ORIGIN, Caller, jws, refused_by_oauth
 from tests.api.rows import PlatformRow, add_client_token, add_platform, counts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -90,7 +90,7 @@ async def test_an_assertion_with_a_wrong_claim_is_refused(
 ) -> None:
     before = await counts(rows)
     assertion = jws(header(platform), claims(platform, **changes), platform.key)
-    refused(await attempt(caller, assertion), 401, "client_rejected")
+    refused_by_oauth(await attempt(caller, assertion), 401, "invalid_client")
     assert await counts(rows) == before
 
 
@@ -103,10 +103,10 @@ async def test_an_assertion_with_a_wrong_header_is_refused(
     if fields.get("alg") == "HS256":
         public = canonical_json(platform.key.public_jwk)
         assertion = jws(fields, claims(platform), lambda s: hmac.digest(public, s, hashlib.sha256))
-    refused(await attempt(caller, assertion), 401, "client_rejected")
+    refused_by_oauth(await attempt(caller, assertion), 401, "invalid_client")
     if str(fields.get("alg")).lower() == "none":
         unsigned = jws(fields, claims(platform), b"")
-        refused(await attempt(caller, unsigned), 401, "client_rejected")
+        refused_by_oauth(await attempt(caller, unsigned), 401, "invalid_client")
 
 
 async def test_an_assertion_by_another_platforms_key_is_refused(
@@ -115,7 +115,7 @@ async def test_an_assertion_by_another_platforms_key_is_refused(
     other = await add_platform(rows)
     for kid in (platform.key.jkt, other.key.jkt, None):
         assertion = jws(header(platform, kid=kid), claims(platform), other.key)
-        refused(await attempt(caller, assertion), 401, "client_rejected")
+        refused_by_oauth(await attempt(caller, assertion), 401, "invalid_client")
 
 
 async def test_a_signature_that_was_bent_is_refused(caller: Caller, platform: PlatformRow) -> None:
@@ -131,7 +131,7 @@ async def test_a_signature_that_was_bent_is_refused(caller: Caller, platform: Pl
         f" {good}",
         "." * 2,
     ):
-        refused(await attempt(caller, bent), 401, "client_rejected")
+        refused_by_oauth(await attempt(caller, bent), 401, "invalid_client")
     assert (await attempt(caller, good)).status_code == 200
 
 
@@ -156,7 +156,7 @@ async def test_an_assertion_counts_once_even_when_64_arrive_together(
     assertion = jws(header(platform), claims(platform), platform.key)
     responses = await asyncio.gather(*(attempt(caller, assertion) for _ in range(64)))
     assert sorted(response.status_code for response in responses) == [200] + [401] * 63
-    refused(await attempt(caller, assertion), 401, "client_rejected")
+    refused_by_oauth(await attempt(caller, assertion), 401, "invalid_client")
     made = "SELECT count(*) FROM client_token WHERE platform_id = $1"
     assert await rows.fetchval(made, platform.platform_id) == 2  # one is the fixture's
 
@@ -175,9 +175,9 @@ async def test_a_disabled_platform_neither_gets_a_token_nor_keeps_one(
     disable = "UPDATE platform SET disabled_at = now() WHERE platform_id = $1"
     await rows.execute(disable, platform.platform_id)
     assertion = jws(header(platform), claims(platform), platform.key)
-    refused(await attempt(caller, assertion), 401, "client_rejected")
+    refused_by_oauth(await attempt(caller, assertion), 401, "invalid_client")
     response = await caller.form("/oauth/introspect", {"token": "x"}, client=platform.token)
-    refused(response, 401, "client_rejected")
+    refused_by_oauth(response, 401, "invalid_client")
 
 
 async def test_an_access_token_ends_with_its_time(
@@ -200,7 +200,9 @@ async def test_a_platform_with_several_keys_names_the_one_it_used(
     named = header(platform, alg=algorithm, kid=used.jkt)
     assert (await attempt(caller, jws(named, claims(platform), used))).status_code == 200
     unnamed = header(platform, alg=algorithm, kid="none of them")
-    refused(await attempt(caller, jws(unnamed, claims(platform), used)), 401, "client_rejected")
+    refused_by_oauth(
+        await attempt(caller, jws(unnamed, claims(platform), used)), 401, "invalid_client"
+    )
 
 
 async def test_a_platform_may_name_its_keys_as_it_likes(
@@ -220,4 +222,4 @@ async def test_a_platform_without_keys_is_refused_and_not_a_fault(
     for jwks in strange:
         platform = await add_platform(rows, jwks=jwks)
         assertion = jws(header(platform), claims(platform), platform.key)
-        refused(await attempt(caller, assertion), 401, "client_rejected")
+        refused_by_oauth(await attempt(caller, assertion), 401, "invalid_client")

@@ -6,7 +6,7 @@ import pytest
 from app.core import token
 from app.core.ids import new_id
 from app.core.token import TokenKind
-from tests.api.caller import ORIGIN, Caller, refused
+from tests.api.caller import ORIGIN, Caller, refused, refused_by_oauth
 from tests.api.presenting import BEARERS, by_name, present
 from tests.api.routes import PROOF, PROTECTED, Row
 from tests.api.rows import PlatformRow, TraderRow, counts
@@ -29,9 +29,12 @@ async def test_without_a_credential_a_protected_route_is_401_and_changes_nothing
 ) -> None:
     before = await counts(rows)
     response = await present(caller, row, trader, platform, None)
-    code = response.json()["type"].rpartition(":")[2]
-    refused(response, 401, code)
-    assert code in _MISSING | {"client_rejected"}
+    if row.path.startswith("/oauth/"):
+        refused_by_oauth(response, 401, "invalid_client")
+    else:
+        code = response.json()["type"].rpartition(":")[2]
+        refused(response, 401, code)
+        assert code in _MISSING
     assert await counts(rows) == before
     assert signer.asked == []
 
@@ -49,7 +52,10 @@ async def test_a_credential_the_route_does_not_name_is_401_and_changes_nothing(
     for credential in set(BEARERS) - set(row.may):
         response = await present(caller, row, trader, platform, credential)
         assert response.status_code == 401, credential
-        refused(response, 401, response.json()["type"].rpartition(":")[2])
+        if row.path.startswith("/oauth/"):
+            refused_by_oauth(response, 401, response.json()["error"])
+        else:
+            refused(response, 401, response.json()["type"].rpartition(":")[2])
     assert await counts(rows) == before
     assert signer.asked == []
 

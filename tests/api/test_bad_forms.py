@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from tests.api.assertions import good_form
-from tests.api.caller import ORIGIN, Caller, refused
+from tests.api.caller import Caller, refused, refused_by_oauth
 from tests.api.rows import PlatformRow, TraderRow, counts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -39,7 +39,7 @@ async def test_a_form_with_another_shape_is_refused(
         response = await caller.call(
             "POST", path, client=platform.token, body=body, headers=headers
         )
-        refused(response, 400, "malformed")
+        refused_by_oauth(response, 400, "invalid_request")
 
 
 @pytest.mark.parametrize("size", [65_537, 300_000])
@@ -77,9 +77,7 @@ async def test_a_form_that_names_no_token_of_ours_is_answered_inactive(
 @pytest.mark.parametrize(
     "change",
     [
-        {"grant_type": "password"},
-        {"grant_type": ""},
-        {"grant_type": None},
+        {"client_id": "somebody else"},
         {"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"},
         {"client_assertion_type": None},
         {"client_assertion": None},
@@ -96,8 +94,32 @@ async def test_another_way_to_authenticate_is_refused_and_no_token_made(
     before = await counts(rows)
     fields = good_form(platform) | change
     form = {name: value for name, value in fields.items() if value is not None}
-    refused(await caller.form("/oauth/token", form), 401, "client_rejected")
+    refused_by_oauth(await caller.form("/oauth/token", form), 401, "invalid_client")
     assert await counts(rows) == before
+
+
+@pytest.mark.parametrize(
+    ("grant_type", "error"),
+    [
+        ("password", "unsupported_grant_type"),
+        ("authorization_code", "unsupported_grant_type"),
+        ("Client_Credentials", "unsupported_grant_type"),
+        ("", "invalid_request"),
+        (None, "invalid_request"),
+    ],
+)
+async def test_another_grant_type_is_refused_and_spends_no_assertion(
+    grant_type: str | None,
+    error: str,
+    caller: Caller,
+    platform: PlatformRow,
+) -> None:
+    good = good_form(platform)
+    fields = good | {"grant_type": grant_type}
+    form = {name: value for name, value in fields.items() if value is not None}
+    refused_by_oauth(await caller.form("/oauth/token", form), 400, error)
+    form = {name: value for name, value in good.items() if value is not None}
+    assert (await caller.form("/oauth/token", form)).status_code == 200
 
 
 async def test_a_client_secret_is_nothing_we_know(caller: Caller, platform: PlatformRow) -> None:
@@ -106,17 +128,9 @@ async def test_a_client_secret_is_nothing_we_know(caller: Caller, platform: Plat
         "client_id": str(platform.platform_id),
         "client_secret": "x",
     }
-    refused(await caller.form("/oauth/token", form), 401, "client_rejected")
-
-
-async def test_the_metadata_says_what_the_token_endpoint_takes(caller: Caller) -> None:
-    metadata = (await caller.call("GET", "/.well-known/oauth-authorization-server")).json()
-    assert metadata["issuer"] == ORIGIN
-    assert metadata["token_endpoint"] == f"{ORIGIN}/oauth/token"
-    assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
-    assert "none" not in metadata["token_endpoint_auth_signing_alg_values_supported"]
+    refused_by_oauth(await caller.form("/oauth/token", form), 401, "invalid_client")
 
 
 async def test_a_grant_token_is_no_client_token(caller: Caller, trader: TraderRow) -> None:
     response = await caller.form("/oauth/introspect", {"token": "x"}, client=trader.grant.token)
-    refused(response, 401, "token_rejected")
+    refused_by_oauth(response, 401, "invalid_token")

@@ -1,5 +1,6 @@
 """RFC 7662: what a platform learns of a token, and of tokens that are none of its business."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from app.core import token
 from app.core.ids import new_id
 from app.core.token import Token, TokenKind
-from tests.api.caller import Caller, refused
+from tests.api.caller import ORIGIN, Caller, refused
 from tests.api.rows import (
     PlatformRow,
     TraderRow,
@@ -23,6 +24,7 @@ from tests.api.rows import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INACTIVE = {"active": False}
+_FRAME = {"content-type", "content-length", "cache-control"}
 
 
 async def ask(caller: Caller, platform: PlatformRow, presented: Token | str) -> dict[str, Any]:
@@ -50,6 +52,8 @@ async def test_a_living_token_is_told_in_full_to_its_own_platform(
     assert details == [{"type": "bot.grant", "markets": ["BTCUSDT"]}]
     assert answer == {
         "active": True,
+        "iss": ORIGIN,
+        "iat": pytest.approx(time.time(), abs=60),
         "token_type": "DPoP",
         "sub": str(trader.trader_id),
         "scope": "read",
@@ -95,8 +99,18 @@ async def test_what_is_not_its_own_living_token_is_inactive_and_nothing_else(
         "tc_device_" + "0" * 93,
         "a" * 60_000,
     ]
+    for level in (4, 5):
+        contained = await add_party(rows, trader.trader_id, TokenKind.SESSION, trader.root_id)
+        await fence(rows, trader.trader_id, contained.token.token_id, level)
+        texts.append(contained.token)
+    frames = set()
     for text in texts:
-        assert await ask(caller, platform, text) == INACTIVE
+        asked = {"token": text if isinstance(text, str) else text.reveal()}
+        response = await caller.form("/oauth/introspect", asked, client=platform.token)
+        assert (response.status_code, response.content) == (200, b'{"active":false}')
+        assert response.headers.keys() >= _FRAME
+        frames.add(tuple(sorted(response.headers.items())))
+    assert len(frames) == 1
     response = await caller.form("/oauth/introspect", {}, client=platform.token)
     assert response.status_code in {200, 400}
 

@@ -63,11 +63,12 @@ async def test_without_the_right_to_log_nothing_is_answered(
     own_platform: PlatformRow,
     own_rows: asyncpg.Connection,
 ) -> None:
-    await own_rows.execute("REVOKE EXECUTE ON FUNCTION append_entry FROM tripcord_api")
+    log = "FUNCTION append_entry, introspect_batch"
+    await own_rows.execute(f"REVOKE EXECUTE ON {log} FROM tripcord_api")
     for response in await every_use(own_caller, own_trader, own_platform):
         refused(response, 503, "log_unavailable")
         assert str(own_trader.trader_id) not in response.text
-    await own_rows.execute("GRANT EXECUTE ON FUNCTION append_entry TO tripcord_api")
+    await own_rows.execute(f"GRANT EXECUTE ON {log} TO tripcord_api")
     answers = await every_use(own_caller, own_trader, own_platform)
     assert [answer.status_code for answer in answers] == [200, 200, 404, 401, 401]
 
@@ -94,11 +95,11 @@ async def test_what_is_logged_with_its_change_does_not_change_without_the_log(
     own_trader: TraderRow,
     own_rows: asyncpg.Connection,
 ) -> None:
-    before = await counts(own_rows)
     await own_rows.execute(  # the api itself gives a statement five seconds
         f"ALTER ROLE tripcord_cord IN DATABASE {fresh_database.name} SET statement_timeout = 300"
     )
     async with start(fresh_database) as caller, own_rows.transaction():
+        before = await counts(own_rows)
         await own_rows.execute("LOCK TABLE access_log IN ACCESS EXCLUSIVE MODE")
         response = await caller.call("POST", "/v1/break-glass", by=own_trader.device, body={})
     refused(response, 503, "database_unavailable")

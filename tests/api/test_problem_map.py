@@ -1,15 +1,18 @@
 """Every refusal there is has a status, a code of its own and a sentence for a person."""
 
 import importlib
+import json
 import pkgutil
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pytest
 
 import app
-from app.api.problems import PREFIX, STATUS, respond
+from app.api import oauth_errors
+from app.api.problems import PREFIX, STATUS, respond, respond_at
 from app.core.errors import DomainError
 from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import Refusal
@@ -84,11 +87,26 @@ def test_a_challenge_says_which_scheme_was_expected() -> None:
     schemes = {
         kind.code: respond(kind()).headers.get("WWW-Authenticate", "")
         for kind in REFUSALS
-        if kind.code in {"token_missing", "token_rejected", "proof_rejected", "client_rejected"}
+        if STATUS[kind.code] == HTTPStatus.UNAUTHORIZED
     }
-    assert schemes == {
-        "token_missing": "DPoP",
-        "token_rejected": 'DPoP error="invalid_token"',
-        "proof_rejected": 'DPoP error="invalid_dpop_proof"',
+    algs = 'algs="ES256 EdDSA"'
+    assert {code: scheme for code, scheme in schemes.items() if scheme} == {
+        "token_missing": f"DPoP {algs}",
+        "token_rejected": f'DPoP error="invalid_token", {algs}',
+        "proof_rejected": f'DPoP error="invalid_dpop_proof", {algs}',
+        "nonce_required": f'DPoP error="use_dpop_nonce", {algs}',
+        "insufficient_user_authentication": 'DPoP error="insufficient_user_authentication"',
         "client_rejected": 'Bearer error="invalid_token"',
     }
+
+
+@pytest.mark.parametrize("code", oauth_errors.ERRORS)
+def test_what_oauth_has_a_word_for_is_said_in_it_and_only_there(code: str) -> None:
+    kind = next(kind for kind in REFUSALS if kind.code == code)
+    for path in ("/v1/tokens", "/oauth", "/v1/oauth/token"):
+        assert respond_at(path, kind()).media_type == "application/problem+json"
+    response = respond_at("/oauth/token", kind())
+    assert response.media_type == "application/json"
+    body = json.loads(response.content)
+    assert body == {"error": oauth_errors.ERRORS[code].error, "error_description": kind.sentence}
+    assert ("WWW-Authenticate" in response.headers) == (response.status_code == 401)

@@ -61,6 +61,14 @@ def test_a_result_is_one_object_with_five_members() -> None:
     assert not Result("sign", 1.51, 1.5, {}).ok
 
 
+def test_a_goal_may_be_a_floor() -> None:
+    assert [Result("i", ratio, 0.5, {}, goal_is_floor=True).ok for ratio in (0.49, 0.5, 2)] == [
+        False,
+        True,
+        True,
+    ]
+
+
 def test_the_table_has_every_figure_with_its_full_name() -> None:
     assert list(flat(FIGURES)) == [("one_client ours p50_us", "10"), ("load_average", "0.5, 0.25")]
     screen = io.StringIO()

@@ -34,6 +34,36 @@ def test_the_platform_renews_its_token_only_when_needed(service: FakeService, ap
     assert service.requests[1].content == b"token=tc_grant_x"
 
 
+def test_the_platform_revokes_and_forgets_an_access_token_it_revoked(
+    service: FakeService, api: Api
+) -> None:
+    service.will("POST", "/oauth/token", {"access_token": "tc_client_x", "expires_in": 600})
+    service.will("POST", "/oauth/revoke", None)
+    platform = Platform(api, client_id="c1", key=KeyPair.p256())
+    platform.revoke(Secret("tc_grant_x"))
+    assert service.requests[-1].content == b"token=tc_grant_x"
+    assert service.requests[-1].headers["Authorization"] == "Bearer tc_client_x"
+    platform.revoke(platform.access_token())
+    platform.revoke(Secret("tc_grant_x"))
+    paths = [request.url.path.rpartition("/")[2] for request in service.requests]
+    assert paths == ["token", "revoke", "revoke", "token", "revoke"]
+
+
+def test_the_platform_goes_on_with_another_key_at_once(service: FakeService, api: Api) -> None:
+    service.will("POST", "/oauth/token", {"access_token": "tc_client_x", "expires_in": 600})
+    old, new = KeyPair.p256(), KeyPair.ed25519()
+    platform = Platform(api, client_id="c1", key=old)
+    platform.access_token()
+    platform.use_key(new)
+    platform.access_token()
+    kids = [
+        jwt.get_unverified_header(parse_qs(request.content.decode())["client_assertion"][0])["kid"]
+        for request in service.requests
+    ]
+    assert kids == [old.jkt, new.jkt]
+    assert [jwk["kid"] for jwk in jwks(old, new)["keys"]] == [old.jkt, new.jkt]
+
+
 def test_the_platform_asks_for_a_grant_once(service: FakeService, api: Api) -> None:
     service.will("POST", "/oauth/token", {"access_token": "tc_client_x", "expires_in": 600})
     answer = {
