@@ -29,6 +29,7 @@ from app.api.cord_lane import CordLane
 from app.api.credentials import CredentialController, PlatformCredentialController
 from app.api.devices import DeviceController, FactorController, SealingKeyController
 from app.api.health import HealthController
+from app.api.leaks import LeakController
 from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
@@ -40,6 +41,7 @@ from app.api.services import Services
 from app.api.sessions import SessionController
 from app.api.shedding import Shedding
 from app.api.strict import StrictRequest
+from app.api.token_nodes import TokenNodeController
 from app.api.tokens import TokenController
 from app.api.traders import TraderController
 from app.config import ApiSettings, ConfigurationRefused, load
@@ -74,6 +76,7 @@ CONTROLLERS = (
     FactorController,
     HealthController,
     IncidentController,
+    LeakController,
     OAuthController,
     OrderController,
     PlatformCredentialController,
@@ -84,6 +87,7 @@ CONTROLLERS = (
     SessionController,
     SettingController,
     TokenController,
+    TokenNodeController,
     TraderController,
 )
 

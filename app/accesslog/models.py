@@ -78,6 +78,9 @@ class Event(StrEnum):
     RE_ENROLMENT_READ = "re_enrolments.read"
     FACTOR_CARRIED_OVER = "factor.carried_over"
     VENUE_CONTAINED = "venue.contained"
+    # the token tree
+    TOKEN_ROTATED = "token.rotated"  # noqa: S105
+    LEAK_REPORTED = "leak.reported"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

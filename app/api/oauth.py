@@ -30,7 +30,8 @@ _LOOK_UP = """
            g.limits
       FROM token t JOIN trader r USING (trader_id)
       LEFT JOIN bot_grant g ON g.trader_id = t.trader_id AND g.grant_id = t.token_id
-     WHERE t.trader_id = $1 AND t.token_id = $2 AND t.secret_hash = $3 AND r.platform_id = $4
+     WHERE t.trader_id = $1 AND t.token_id = $2 AND r.platform_id = $4
+       AND secret_is_current(t.trader_id, t.token_id, t.secret_hash, $3)
        AND t.expires_at > clock_timestamp()
        AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
 """  # noqa: E501

@@ -12,6 +12,7 @@ from app.core.clock import Clock
 from app.db.pool import Database
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
+from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
@@ -30,6 +31,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     revocations: RevocationService
     incidents: IncidentService
     grant_requests: GrantRequests
+    node_requests: NodeRequests
     sign_ins: SignIns
     public_origin: str
     stopping: asyncio.Event

@@ -6,7 +6,7 @@ sentence of ours to trust.
 """
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -51,7 +51,11 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class BotGrant(Action, frozen=True, tag="bot.grant"):
-    """Let a model sign orders on a credential, inside these limits."""
+    """Let a model sign orders on a credential, inside these limits.
+
+    A sub-grant names the grant it hangs on and that one's model. `ip_networks` are where the bot
+    may come from; empty is anywhere that what stands above allows.
+    """
 
     grant_id: UUID
     credential_id: UUID
@@ -64,6 +68,38 @@ class BotGrant(Action, frozen=True, tag="bot.grant"):
     free_limit: Amount
     max_order: Amount
     expires_at: datetime
+    requested_by: str
+    parent_grant_id: UUID | None = None
+    parent_name: str | None = None
+    scope: list[str] = msgspec.field(default_factory=lambda: ["order", "read"])
+    ip_networks: list[str] = []
+
+
+class TokenChild(Action, frozen=True, tag="token.child"):
+    """Let a platform read, or ask for, this much of a trader's account."""
+
+    token_id: UUID
+    parent_id: UUID
+    kind: Literal["platform"]
+    platform_id: UUID
+    platform_name: str
+    label: str
+    jkt: str
+    scope: list[str]
+    ip_networks: list[str]
+    expires_at: datetime
+    requested_by: str
+
+
+class IpChange(Action, frozen=True, tag="net.ip_change"):
+    """Let a token be used from other addresses. An empty list is anywhere."""
+
+    token_id: UUID
+    kind: str
+    label: str
+    version: int
+    from_networks: list[str]
+    to_networks: list[str]
     requested_by: str
 
 
@@ -108,7 +144,7 @@ class NewRecoveryCodes(Action, frozen=True, tag="factor.recovery_codes"):
     statement_sha256: str
 
 
-A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes)
+A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes, TokenChild, IpChange)
 
 TEMPLATES: dict[str, str] = {
     "trade.key_link": "key_link/1",
@@ -116,6 +152,8 @@ TEMPLATES: dict[str, str] = {
     "trade.order": "order/1",
     "session.sign_in": "sign_in/1",
     "factor.recovery_codes": "recovery_codes/1",
+    "token.child": "token_child/1",
+    "net.ip_change": "ip_change/1",
 }
 
 

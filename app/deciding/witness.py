@@ -6,7 +6,14 @@ from uuid import UUID
 
 from app.core.clock import Clock
 from app.core.jose import Jwk
-from app.core.statements import BindFactor, Decision, LinkCredential, RecoveryCodes, verify
+from app.core.statements import (
+    BindFactor,
+    Decision,
+    LinkCredential,
+    Narrow,
+    RecoveryCodes,
+    verify,
+)
 from app.db.pool import Tx
 from app.deciding.errors import DeviceRejected, StatementRejected
 from app.devices import store as devices
@@ -21,7 +28,7 @@ STATEMENT_LIFE = timedelta(minutes=5)
 
 _RUNGS = tuple(Rung)
 
-T = TypeVar("T", BindFactor, LinkCredential)
+T = TypeVar("T", BindFactor, LinkCredential, Narrow)
 
 
 def rung_of(level: Level) -> Rung:
@@ -85,6 +92,11 @@ def recovery_codes_statement(text: str, device: Device) -> RecoveryCodes:
     if (claims.trader_id, claims.device_id) != (device.trader_id, device.device_id):
         raise StatementRejected
     return claims
+
+
+def narrow_statement(text: str, device: Device, now: datetime) -> Narrow:
+    """What a device wants less of; it counts once, because it names the version it changes."""
+    return _of(verify(text, Narrow, expected_key=device.key()), device, now)
 
 
 def decision_statement(text: str, key: Jwk, device: Device) -> Decision:

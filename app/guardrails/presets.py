@@ -16,6 +16,8 @@ NORMAL = MappingProxyType(
         "trade.order": Strength.MEDIUM,  # above the free limit; below it no approval is asked
         "session.sign_in": Strength.MEDIUM,
         "factor.recovery_codes": Strength.MEDIUM,
+        "token.child": Strength.MEDIUM,
+        "net.ip_change": Strength.MEDIUM,
     }
 )
 PRESETS = MappingProxyType({"normal": NORMAL})

@@ -56,3 +56,15 @@ async def find_token(
 ) -> ClientToken | None:
     row = await tx.fetchrow(_FIND_ACCESS, platform_id, token_id, secret_hash, now)
     return None if row is None else msgspec.convert(dict(row), ClientToken)
+
+
+async def end_token(tx: Tx, platform_id: UUID, token_id: UUID, secret_hash: bytes) -> bool:
+    """Forget a living access token; False where there is none with this secret."""
+    found = await tx.fetchval(
+        "DELETE FROM client_token WHERE platform_id = $1 AND token_id = $2 AND secret_hash = $3"
+        " AND expires_at > clock_timestamp() RETURNING token_id",
+        platform_id,
+        token_id,
+        secret_hash,
+    )
+    return found is not None

@@ -187,13 +187,20 @@ class Decide(Verb, frozen=True, tag="decide"):
 class SealedChange(msgspec.Struct, frozen=True, kw_only=True):
     subject_id: UUID
     state: str
+    version: int | None = None
 
 
-class SealChange(Verb, frozen=True, tag="seal_change"):
+class SealChange(Verb, frozen=True, kw_only=True, tag="seal_change"):
+    """Carry out an approved action, or, with `statement`, what one device may do by itself.
+
+    Without an approval `approval_id` is the nil UUID.
+    """
+
     RESULT = SealedChange
     trader_id: UUID
-    approval_id: UUID
+    approval_id: UUID = UUID(int=0)
     origin: Origin
+    statement: str | None = None
 
 
 class OrderOutcome(msgspec.Struct, frozen=True, kw_only=True):

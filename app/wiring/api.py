@@ -10,14 +10,17 @@ from app.api.services import Services
 from app.config import ApiSettings
 from app.core.clock import SystemClock
 from app.core.errors import DomainError
+from app.core.jose import Jwk
 from app.core.secret import Secret
 from app.db.pool import Database
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
+from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
+from app.verbs.wire import SignerStatus, Status
 
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
@@ -64,6 +67,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
                 cord_db=cord,
                 public_origin=origin,
                 trusted_hops=settings.trusted_hops,
+                identity_jwk=_IdentityKey(signer).get,
             ),
             db=db,
             clock=clock,
@@ -73,6 +77,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             revocations=RevocationService(cord, clock),
             incidents=IncidentService(cord, clock),
             grant_requests=GrantRequests(db, clock),
+            node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
             public_origin=origin,
             stopping=asyncio.Event(),
@@ -84,6 +89,20 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
         signer.close()
         await cord.close()
         await db.close()
+
+
+class _IdentityKey:
+    """The public half of the HSM's identity key, learnt once from the signer itself."""
+
+    def __init__(self, signer: VerbClient) -> None:
+        self._signer = signer
+        self._jwk: Jwk | None = None
+
+    async def get(self) -> Jwk:
+        if self._jwk is None:
+            status: SignerStatus = await self._signer.call(Status())
+            self._jwk = status.identity_jwk
+        return self._jwk
 
 
 async def _sweep(db: Database) -> None:

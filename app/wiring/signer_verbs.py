@@ -10,7 +10,9 @@ from app.approvals import store as approvals
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import ApprovalState
 from app.core.errors import DomainError
+from app.core.jose import SignatureRejected
 from app.core.origin import Origin
+from app.core.statements import claimed
 from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database
 from app.deciding.execution import Executions
@@ -25,6 +27,10 @@ from app.enrolment.re_enrolling import ReEnrolling
 from app.enrolment.re_enrolments import ReEnrolments
 from app.enrolment.recovery_codes import RecoveryCodeBinding
 from app.enrolment.vetoing import Vetoing
+from app.granting.addresses import AddressChanges
+from app.granting.narrowing import Narrowing
+from app.granting.platform_tokens import PlatformTokens
+from app.granting.seals import Seals
 from app.granting.service import Granting
 from app.linking.attesting import Attesting
 from app.linking.importing import Importing
@@ -98,12 +104,16 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         end = completing.complete if request.act == "complete" else vetoing.end
         return await end(request)
 
+    seals = Seals(evidence, identity.identity, clock)
     changes = _Changes(
         db,
         {
             "trade.key_link": attesting.activate,
-            "bot.grant": Granting(db, evidence, executions, clock).seal,
+            "bot.grant": Granting(db, evidence, executions, seals, clock).seal,
+            "token.child": PlatformTokens(db, executions, seals, clock).seal,
+            "net.ip_change": AddressChanges(db, executions, seals, clock).seal,
         },
+        {"tripcord/narrow/v1": Narrowing(db, witness, seals, clock).narrow},
     )
     return {
         BindDevice: _logged(db, Event.DEVICE_BOUND, devices.bind),
@@ -139,16 +149,29 @@ def courier_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     return {VenueRead: venue_read, CleanUp: CleanUps(db, keys, evidence, clock).clean_up}
 
 
+Change = Callable[[SealChange], Awaitable[SealedChange]]
+
+
 class _Changes:
-    """`seal_change`: the approved action's type names the room that carries it out."""
+    """`seal_change`: the approved action's type names the room that carries it out.
+
+    What a device may do by itself comes as its statement, and the statement's domain names the
+    room; the room verifies it.
+    """
 
     def __init__(
-        self, db: Database, rooms: dict[str, Callable[[SealChange], Awaitable[SealedChange]]]
+        self, db: Database, rooms: dict[str, Change], by_domain: dict[str, Change]
     ) -> None:
         self._db = db
         self._rooms = rooms
+        self._by_domain = by_domain
 
     async def seal(self, request: SealChange) -> SealedChange:
+        if request.statement is not None:
+            by_statement = self._by_domain.get(claimed(request.statement, "domain"))
+            if by_statement is None:
+                raise SignatureRejected
+            return await by_statement(request)
         async with self._db.session() as tx:
             approval = await approvals.get(tx, request.trader_id, request.approval_id)
         room = None if approval is None else self._rooms.get(approval.action_type)
