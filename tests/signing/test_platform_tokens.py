@@ -134,7 +134,8 @@ async def test_other_addresses_take_an_approval_and_stay_within_those_above(
     limits = await limits_in_row(trader, child.grant_id)
     assert limits.ip_networks == ["198.51.100.7/32"]
     await signer.refresh_market()
-    assert (await child.place()).state == "released"
+    # The bot is at 192.0.2.2: let in before, and now no more.
+    assert await signer.refusal(child.order()) == "guardrail_refused:ip_networks"
     # Asked before, approved after the parent was narrowed: what stands above holds.
     late = await asked(trader.trader_id, child.grant_id, [], trader.origin)
     await trader.approve(late)

@@ -171,3 +171,43 @@ async def test_a_forged_ancestor_or_a_gap_in_the_path_seals_nothing(
     holes = ", ".join(f"${i}" for i in range(1, len(kept) + 1))
     await signer.as_owner((f"INSERT INTO bot_grant VALUES ({holes})", *kept.values()))
     assert await signer.refusal(seal) == ""
+
+
+async def test_what_is_above_is_narrowed_later_and_holds_at_once(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    leaf = await grant_under(trader, (await grant_under(trader, bot.grant_id)).grant_id)
+    assert (await leaf.place()).state == "released"
+    await narrow(trader, bot.grant_id, max_order={"amount": "400", "quote": "USDT"})
+    await signer.refresh_market()
+    assert await signer.refusal(leaf.order()) == "guardrail_refused:max_order"
+    await narrow(trader, bot.grant_id, 2, markets=["ETHUSDT"])
+    assert await signer.refusal(leaf.order("0.001")) == "guardrail_refused:markets"
+
+
+async def test_the_signer_believes_the_sealed_list_and_not_the_rows(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    """The bot is at 192.0.2.2; whatever the edge let in, and whoever widened the row."""
+    leaf = await grant_under(trader, bot.grant_id)
+    await narrow(trader, bot.grant_id, ip_networks=["192.0.2.0/24"])
+    assert (await leaf.place()).state == "released"
+    held = await leaf.hold_and_approve()
+    await narrow(trader, bot.grant_id, 2, ip_networks=["192.0.2.128/25"])
+    await signer.as_owner(
+        ("UPDATE token SET networks = '{}' WHERE trader_id = $1", trader.trader_id)
+    )
+    await signer.refresh_market()
+    assert await signer.refusal(leaf.order()) == "guardrail_refused:ip_networks"
+    assert await signer.refusal(leaf.execute(held.approval_id)) == ""
+    assert signer.signatures() == 2
+
+
+async def test_a_grant_that_may_only_read_places_nothing(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    child = await grant_under(trader, bot.grant_id, scope=["read"])
+    assert await signer.refusal(child.order()) == "guardrail_refused:order_types"
+    await narrow(trader, bot.grant_id, scope=["read"])
+    assert await signer.refusal(bot.order()) == "guardrail_refused:order_types"
+    assert signer.signatures() == 0
