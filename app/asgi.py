@@ -34,6 +34,7 @@ from app.api.heartbeats import HeartbeatController
 from app.api.introspection import introspection
 from app.api.introspection_schema import DocumentedByHand
 from app.api.ladder import LadderController
+from app.api.leaks import LeakController
 from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
@@ -45,6 +46,7 @@ from app.api.services import Services
 from app.api.sessions import SessionController
 from app.api.shedding import Shedding
 from app.api.strict import StrictRequest
+from app.api.token_nodes import TokenNodeController
 from app.api.tokens import TokenController
 from app.api.traders import TraderController
 from app.config import ApiSettings, ConfigurationRefused, load
@@ -82,6 +84,7 @@ CONTROLLERS = (
     HeartbeatController,
     IncidentController,
     LadderController,
+    LeakController,
     OAuthController,
     OrderController,
     PlatformCredentialController,
@@ -92,6 +95,7 @@ CONTROLLERS = (
     SessionController,
     SettingController,
     TokenController,
+    TokenNodeController,
     TraderController,
 )
 

@@ -56,7 +56,7 @@ BEGIN
           ) p ON true
           LEFT JOIN LATERAL (
             SELECT t.trader_id, t.kind, t.jkt, t.scope, t.path, t.created_at,
-                   t.expires_at, v.level, g.limits,
+                   e.expires_at, v.level, g.limits,
                    CASE WHEN t.kind = 'session' THEN
                        (SELECT d.method FROM session s
                           JOIN decision d ON d.trader_id = s.trader_id
@@ -69,9 +69,18 @@ BEGIN
              CROSS JOIN LATERAL (                       -- effective_level, spelled out as well
                 SELECT coalesce(max(f.level), 0)::smallint AS level FROM fence f
                  WHERE f.trader_id = t.trader_id AND f.token_id = ANY (t.path)) v
+             CROSS JOIN LATERAL (                       -- no node outlives one above it
+                SELECT min(a.expires_at) AS expires_at FROM token a
+                 WHERE a.trader_id = t.trader_id AND a.token_id = ANY (t.path)) e
              WHERE t.trader_id = q.trader_id AND t.token_id = q.token_id
-               AND t.secret_hash = q.secret_hash AND r.platform_id = p.platform_id
-               AND t.expires_at > v_now AND v.level < 4
+               AND CASE WHEN t.secret_hash = q.secret_hash     -- secret_is_current, spelled out
+                        THEN NOT EXISTS (SELECT FROM token_rotation n
+                                          WHERE n.trader_id = t.trader_id
+                                            AND n.token_id = t.token_id AND n.old_dies_at <= v_now)
+                        ELSE EXISTS (SELECT FROM token_rotation n
+                                      WHERE n.trader_id = t.trader_id AND n.token_id = t.token_id
+                                        AND n.secret_hash = q.secret_hash) END
+               AND r.platform_id = p.platform_id AND e.expires_at > v_now AND v.level < 4
                AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
             OFFSET 0           -- a look-up per question, never the whole tree joined to all of them
           ) f ON true

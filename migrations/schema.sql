@@ -47,6 +47,53 @@ END $$;
 
 ALTER FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    spent boolean;
+BEGIN
+    SELECT a.proof_is_fresh, a.kind, a.jkt, a.path, a.scope, a.level, a.root_id, a.platform_id,
+           a.sealed
+      INTO proof_is_fresh, kind, jkt, path, scope, level, root_id, platform_id, sealed
+      FROM admit(p_trader, p_token, p_secret_hash, p_proof_scope, p_proof_hash,
+                 p_proof_expires_at) a;
+    IF kind IS NULL AND proof_is_fresh THEN
+        UPDATE token t SET secret_hash = p_secret_hash
+         WHERE t.trader_id = p_trader AND t.token_id = p_token AND t.jkt = p_proof_scope
+           AND EXISTS (SELECT FROM token_rotation r
+                        WHERE r.trader_id = p_trader AND r.token_id = p_token
+                          AND r.secret_hash = p_secret_hash);
+        IF FOUND THEN
+            DELETE FROM token_rotation r WHERE r.trader_id = p_trader AND r.token_id = p_token;
+            SELECT a.proof_is_fresh, a.kind, a.jkt, a.path, a.scope, a.level, a.root_id,
+                   a.platform_id, a.sealed
+              INTO spent, kind, jkt, path, scope, level, root_id, platform_id, sealed
+              FROM admit(p_trader, p_token, p_secret_hash, p_proof_scope, p_proof_hash,
+                         p_proof_expires_at) a;
+        END IF;
+    END IF;
+    IF kind IS NULL THEN
+        RETURN;
+    END IF;
+    IF NOT secret_is_current(p_trader, p_token, p_secret_hash, p_secret_hash) THEN
+        kind := NULL;
+        RETURN;
+    END IF;
+    SELECT min(t.expires_at),
+           array_agg(array_to_string(t.networks, ',')) FILTER (WHERE t.networks <> '{}')
+      INTO expires_at, networks
+      FROM token t WHERE t.trader_id = p_trader AND t.token_id = ANY (admit_path.path);
+    IF kind = 'platform' THEN
+        SELECT p.statement INTO statement FROM platform_token p
+         WHERE p.trader_id = p_trader AND p.token_id = p_token;
+        sealed := statement IS NOT NULL;
+    END IF;
+END $$;
+
+ALTER FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -289,6 +336,25 @@ END $$;
 
 ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE token t SET networks = p_networks::cidr[], version = t.version + 1
+     WHERE t.trader_id = p_trader AND t.token_id = p_token AND t.version = p_version
+       AND NOT EXISTS (
+           SELECT FROM token a
+            WHERE a.trader_id = p_trader AND a.token_id = ANY (t.path) AND a.token_id <> p_token
+              AND NOT networks_within(p_networks::cidr[], a.networks));
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'wider than what is above, or another version' USING ERRCODE = 'TC005';
+    END IF;
+    RETURN p_version + 1;
+END $$;
+
+ALTER FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text, OUT previous smallint, OUT imposed_at timestamp with time zone, OUT log_position bigint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -419,7 +485,7 @@ BEGIN
           ) p ON true
           LEFT JOIN LATERAL (
             SELECT t.trader_id, t.kind, t.jkt, t.scope, t.path, t.created_at,
-                   t.expires_at, v.level, g.limits,
+                   e.expires_at, v.level, g.limits,
                    CASE WHEN t.kind = 'session' THEN
                        (SELECT d.method FROM session s
                           JOIN decision d ON d.trader_id = s.trader_id
@@ -432,9 +498,18 @@ BEGIN
              CROSS JOIN LATERAL (                       -- effective_level, spelled out as well
                 SELECT coalesce(max(f.level), 0)::smallint AS level FROM fence f
                  WHERE f.trader_id = t.trader_id AND f.token_id = ANY (t.path)) v
+             CROSS JOIN LATERAL (                       -- no node outlives one above it
+                SELECT min(a.expires_at) AS expires_at FROM token a
+                 WHERE a.trader_id = t.trader_id AND a.token_id = ANY (t.path)) e
              WHERE t.trader_id = q.trader_id AND t.token_id = q.token_id
-               AND t.secret_hash = q.secret_hash AND r.platform_id = p.platform_id
-               AND t.expires_at > v_now AND v.level < 4
+               AND CASE WHEN t.secret_hash = q.secret_hash     -- secret_is_current, spelled out
+                        THEN NOT EXISTS (SELECT FROM token_rotation n
+                                          WHERE n.trader_id = t.trader_id
+                                            AND n.token_id = t.token_id AND n.old_dies_at <= v_now)
+                        ELSE EXISTS (SELECT FROM token_rotation n
+                                      WHERE n.trader_id = t.trader_id AND n.token_id = t.token_id
+                                        AND n.secret_hash = q.secret_hash) END
+               AND r.platform_id = p.platform_id AND e.expires_at > v_now AND v.level < 4
                AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
             OFFSET 0           -- a look-up per question, never the whole tree joined to all of them
           ) f ON true
@@ -656,28 +731,35 @@ CREATE TABLE public.token (
     label text NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    networks cidr[] DEFAULT '{}'::cidr[] NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
     CONSTRAINT a_bearer_form_is_sender_constrained CHECK (((secret_hash IS NULL) = (jkt IS NULL))),
-    CONSTRAINT depth_is_bounded CHECK (((cardinality(path) >= 1) AND (cardinality(path) <= 10))),
+    CONSTRAINT depth_is_bounded CHECK (((cardinality(path) >= 1) AND (cardinality(path) <= 11))),
+    CONSTRAINT networks_are_a_plain_list CHECK (((cardinality(networks) <= 32) AND (COALESCE(array_ndims(networks), 1) = 1) AND (array_position(networks, NULL::cidr) IS NULL))),
     CONSTRAINT only_the_root_has_no_parent CHECK (((kind = 'trader'::text) = (parent_id IS NULL))),
     CONSTRAINT path_ends_in_itself CHECK ((NOT (path[cardinality(path)] IS DISTINCT FROM token_id))),
     CONSTRAINT path_goes_through_the_parent CHECK ((NOT (path[(cardinality(path) - 1)] IS DISTINCT FROM parent_id))),
     CONSTRAINT token_kind_check CHECK ((kind = ANY (ARRAY['trader'::text, 'device'::text, 'session'::text, 'platform'::text, 'credential'::text, 'grant'::text]))),
     CONSTRAINT token_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
-    CONSTRAINT token_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
+    CONSTRAINT token_secret_hash_check CHECK ((octet_length(secret_hash) = 32)),
+    CONSTRAINT token_version_check CHECK ((version > 0))
 );
 
 ALTER TABLE public.token OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) RETURNS public.token
+CREATE FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone, p_networks text[] DEFAULT '{}'::text[]) RETURNS public.token
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
-    parent token;
-    child  token;
+    parent     token;
+    child      token;
+    nets       cidr[] := p_networks::cidr[];
+    ends_at    timestamptz;
+    lists_hold boolean;
 BEGIN
     -- The edge makes only what is dead until a person approved it.
-    IF session_user = 'tripcord_api' AND p_kind NOT IN ('grant', 'session') THEN
+    IF session_user = 'tripcord_api' AND p_kind NOT IN ('grant', 'session', 'platform') THEN
         RAISE EXCEPTION '% mints no %', session_user, p_kind
             USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -695,18 +777,29 @@ BEGIN
     END IF;
     SELECT * INTO parent FROM token WHERE trader_id = p_trader AND token_id = p_parent;
     IF NOT FOUND OR effective_level(p_trader, parent.path) > 0
-       OR parent.expires_at <= clock_timestamp() THEN
+       OR (p_kind IN ('platform', 'device', 'session') AND parent.kind <> 'trader') THEN
         RAISE EXCEPTION 'parent cannot bear children' USING ERRCODE = 'TC001';
     END IF;
+    SELECT min(t.expires_at), bool_and(networks_within(nets, t.networks))
+      INTO ends_at, lists_hold
+      FROM token t WHERE t.trader_id = p_trader AND t.token_id = ANY (parent.path);
+    IF ends_at <= clock_timestamp() THEN
+        RAISE EXCEPTION 'parent cannot bear children' USING ERRCODE = 'TC001';
+    END IF;
+    -- What is not named is the parent's (sessions and devices name nothing).
+    IF NOT lists_hold AND cardinality(nets) > 0
+       OR parent.kind = 'grant' AND NOT p_scope <@ parent.scope THEN
+        RAISE EXCEPTION 'the child is wider than its parent' USING ERRCODE = 'TC005';
+    END IF;
     INSERT INTO token (trader_id, token_id, kind, parent_id, path, secret_hash, jkt, scope, label,
-                       expires_at)
+                       expires_at, networks)
     VALUES (p_trader, p_token, p_kind, p_parent, parent.path || p_token, p_secret_hash, p_jkt,
-            p_scope, p_label, least(p_expires_at, parent.expires_at))
+            p_scope, p_label, least(p_expires_at, ends_at), nets)
     RETURNING * INTO child;
     RETURN child;
 END $$;
 
-ALTER FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+ALTER FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone, p_networks text[]) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -743,6 +836,39 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.narrow_token(p_trader uuid, p_token uuid, p_version integer, p_scope text[], p_networks text[], p_expires_at timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE token t
+       SET scope = p_scope, networks = p_networks::cidr[], expires_at = p_expires_at,
+           version = t.version + 1
+     WHERE t.trader_id = p_trader AND t.token_id = p_token AND t.version = p_version
+       AND p_scope <@ t.scope AND networks_within(p_networks::cidr[], t.networks)
+       AND p_expires_at <= t.expires_at;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'not narrower, or another version' USING ERRCODE = 'TC005';
+    END IF;
+    RETURN p_version + 1;
+END $$;
+
+ALTER FUNCTION public.narrow_token(p_trader uuid, p_token uuid, p_version integer, p_scope text[], p_networks text[], p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.networks_within(p_inner cidr[], p_outer cidr[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    IF cardinality(p_outer) = 0 THEN
+        RETURN true;
+    END IF;
+    RETURN cardinality(p_inner) > 0 AND NOT EXISTS (
+        SELECT FROM unnest(p_inner) AS i
+         WHERE NOT EXISTS (SELECT FROM unnest(p_outer) AS o WHERE i <<= o));
+END $$;
+
+ALTER FUNCTION public.networks_within(p_inner cidr[], p_outer cidr[]) OWNER TO tripcord_owner;
 
 CREATE TABLE public.nonce_secret (
     made_at timestamp with time zone NOT NULL,
@@ -1005,6 +1131,54 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.ring_every_device(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.rotate_secret(p_trader uuid, p_token uuid, p_secret_hash bytea, p_overlap interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    target  token;
+    ends_at timestamptz;
+BEGIN
+    SELECT * INTO target FROM token
+     WHERE trader_id = p_trader AND token_id = p_token AND secret_hash IS NOT NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such token' USING ERRCODE = 'TC002';
+    END IF;
+    IF effective_level(p_trader, target.path) > 0 OR target.expires_at <= clock_timestamp() THEN
+        RAISE EXCEPTION 'contained or expired' USING ERRCODE = 'TC001';
+    END IF;
+    SELECT min(r.old_dies_at) INTO ends_at FROM token_rotation r
+     WHERE r.trader_id = p_trader AND r.token_id = p_token;
+    ends_at := coalesce(ends_at, clock_timestamp() + least(p_overlap, interval '1 hour'));
+    DELETE FROM token_rotation r
+     WHERE r.trader_id = p_trader AND r.token_id = p_token AND r.secret_hash IN (
+        SELECT q.secret_hash FROM token_rotation q
+         WHERE q.trader_id = p_trader AND q.token_id = p_token
+         ORDER BY q.issued_at DESC OFFSET 3);
+    INSERT INTO token_rotation (trader_id, token_id, secret_hash, old_dies_at)
+    VALUES (p_trader, p_token, p_secret_hash, ends_at);
+    RETURN ends_at;
+END $$;
+
+ALTER FUNCTION public.rotate_secret(p_trader uuid, p_token uuid, p_secret_hash bytea, p_overlap interval) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.secret_is_current(p_trader uuid, p_token uuid, p_stored bytea, p_presented bytea) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF p_stored = p_presented THEN
+        RETURN NOT EXISTS (SELECT FROM token_rotation
+                            WHERE trader_id = p_trader AND token_id = p_token
+                              AND old_dies_at <= clock_timestamp());
+    END IF;
+    RETURN EXISTS (SELECT FROM token_rotation
+                    WHERE trader_id = p_trader AND token_id = p_token
+                      AND secret_hash = p_presented);
+END $$;
+
+ALTER FUNCTION public.secret_is_current(p_trader uuid, p_token uuid, p_stored bytea, p_presented bytea) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.shared_venue_level(p_venue text) RETURNS smallint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1450,6 +1624,18 @@ CREATE TABLE public.platform (
 
 ALTER TABLE public.platform OWNER TO tripcord_owner;
 
+CREATE TABLE public.platform_token (
+    trader_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    statement text NOT NULL,
+    version integer NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    CONSTRAINT platform_token_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.platform_token OWNER TO tripcord_owner;
+
 CREATE TABLE public.push_registration (
     trader_id uuid NOT NULL,
     device_id uuid NOT NULL,
@@ -1588,6 +1774,17 @@ CREATE TABLE public.spent_proof (
 );
 
 ALTER TABLE public.spent_proof OWNER TO tripcord_owner;
+
+CREATE TABLE public.token_rotation (
+    trader_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    secret_hash bytea NOT NULL,
+    issued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    old_dies_at timestamp with time zone NOT NULL,
+    CONSTRAINT token_rotation_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
+);
+
+ALTER TABLE public.token_rotation OWNER TO tripcord_owner;
 
 CREATE TABLE public.totp_factor (
     trader_id uuid NOT NULL,
@@ -1770,6 +1967,9 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.platform
     ADD CONSTRAINT platform_pkey PRIMARY KEY (platform_id);
 
+ALTER TABLE ONLY public.platform_token
+    ADD CONSTRAINT platform_token_pkey PRIMARY KEY (trader_id, token_id);
+
 ALTER TABLE ONLY public.push_registration
     ADD CONSTRAINT push_registration_pkey PRIMARY KEY (trader_id, device_id);
 
@@ -1796,6 +1996,9 @@ ALTER TABLE ONLY public.spent_proof
 
 ALTER TABLE ONLY public.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (trader_id, token_id);
+
+ALTER TABLE ONLY public.token_rotation
+    ADD CONSTRAINT token_rotation_pkey PRIMARY KEY (trader_id, token_id, secret_hash);
 
 ALTER TABLE ONLY public.totp_factor
     ADD CONSTRAINT totp_factor_pkey PRIMARY KEY (trader_id, factor_id);
@@ -2002,6 +2205,12 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
+ALTER TABLE ONLY public.platform_token
+    ADD CONSTRAINT platform_token_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.platform_token
+    ADD CONSTRAINT platform_token_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
+
 ALTER TABLE ONLY public.push_registration
     ADD CONSTRAINT push_registration_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
 
@@ -2037,6 +2246,9 @@ ALTER TABLE ONLY public.session
 
 ALTER TABLE ONLY public.session
     ADD CONSTRAINT session_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.token_rotation
+    ADD CONSTRAINT token_rotation_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
 
 ALTER TABLE ONLY public.token
     ADD CONSTRAINT token_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
@@ -2086,6 +2298,10 @@ REVOKE ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash b
 GRANT ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) TO tripcord_api;
 GRANT ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) TO tripcord_cord;
 
+REVOKE ALL ON FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) TO tripcord_api;
+GRANT ALL ON FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) TO tripcord_cord;
+
 REVOKE ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_api;
 GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event text, p_actor text, p_token uuid, p_path uuid[], p_subject uuid, p_outcome text, p_rule text, p_request_digest bytea, p_answer_digest bytea, p_venue_outcome text, p_address text, p_user_agent text, p_device uuid) TO tripcord_signer;
@@ -2096,6 +2312,14 @@ GRANT ALL ON FUNCTION public.append_entry(p_trader uuid, p_chain uuid, p_event t
 GRANT SELECT ON TABLE public.bot_grant TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.bot_grant TO tripcord_signer;
 GRANT SELECT ON TABLE public.bot_grant TO tripcord_courier;
+
+GRANT UPDATE(limits) ON TABLE public.bot_grant TO tripcord_signer;
+
+GRANT UPDATE(expires_at) ON TABLE public.bot_grant TO tripcord_signer;
+
+GRANT UPDATE(version) ON TABLE public.bot_grant TO tripcord_signer;
+
+GRANT UPDATE(mac) ON TABLE public.bot_grant TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.bot_order TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.bot_order TO tripcord_signer;
@@ -2131,6 +2355,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text, OUT previous smallint, OUT imposed_at timestamp with time zone, OUT log_position bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text, OUT previous smallint, OUT imposed_at timestamp with time zone, OUT log_position bigint) TO tripcord_operator;
@@ -2181,12 +2408,17 @@ GRANT SELECT ON TABLE public.token TO tripcord_signer;
 GRANT SELECT ON TABLE public.token TO tripcord_courier;
 GRANT SELECT ON TABLE public.token TO tripcord_operator;
 
-REVOKE ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_api;
-GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone) TO tripcord_signer;
+REVOKE ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone, p_networks text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone, p_networks text[]) TO tripcord_api;
+GRANT ALL ON FUNCTION public.mint_token(p_trader uuid, p_token uuid, p_kind text, p_parent uuid, p_secret_hash bytea, p_jkt text, p_scope text[], p_label text, p_expires_at timestamp with time zone, p_networks text[]) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.move_order(p_trader uuid, p_order uuid, p_from text, p_to text, p_venue_order text, p_filled numeric, p_venue_code text, p_actor text, p_outcome text, p_answer_digest bytea, p_words text) TO tripcord_courier;
+
+REVOKE ALL ON FUNCTION public.narrow_token(p_trader uuid, p_token uuid, p_version integer, p_scope text[], p_networks text[], p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.narrow_token(p_trader uuid, p_token uuid, p_version integer, p_scope text[], p_networks text[], p_expires_at timestamp with time zone) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.networks_within(p_inner cidr[], p_outer cidr[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.nonce_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.nonce_secrets() TO tripcord_api;
@@ -2227,6 +2459,12 @@ GRANT ALL ON FUNCTION public.ring_devices(p_trader uuid, p_topic text, p_rid uui
 
 REVOKE ALL ON FUNCTION public.ring_every_device(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ring_every_device(p_trader uuid, p_topic text, p_rid uuid, p_expires_at timestamp with time zone) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.rotate_secret(p_trader uuid, p_token uuid, p_secret_hash bytea, p_overlap interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rotate_secret(p_trader uuid, p_token uuid, p_secret_hash bytea, p_overlap interval) TO tripcord_api;
+
+REVOKE ALL ON FUNCTION public.secret_is_current(p_trader uuid, p_token uuid, p_stored bytea, p_presented bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.secret_is_current(p_trader uuid, p_token uuid, p_stored bytea, p_presented bytea) TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.shared_venue_level(p_venue text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.shared_venue_level(p_venue text) TO tripcord_signer;
@@ -2395,12 +2633,22 @@ GRANT UPDATE(finished_at) ON TABLE public.outbox TO tripcord_dispatcher;
 
 GRANT SELECT ON TABLE public.platform TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.platform TO tripcord_operator;
+GRANT SELECT ON TABLE public.platform TO tripcord_signer;
 
 GRANT UPDATE(jwks) ON TABLE public.platform TO tripcord_operator;
 
 GRANT UPDATE(disabled_at) ON TABLE public.platform TO tripcord_operator;
 
 GRANT UPDATE(retired_key_ids) ON TABLE public.platform TO tripcord_operator;
+
+GRANT SELECT ON TABLE public.platform_token TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.platform_token TO tripcord_signer;
+
+GRANT UPDATE(statement) ON TABLE public.platform_token TO tripcord_signer;
+
+GRANT UPDATE(version) ON TABLE public.platform_token TO tripcord_signer;
+
+GRANT UPDATE(sealed_at) ON TABLE public.platform_token TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.push_registration TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.push_registration TO tripcord_signer;

@@ -89,6 +89,9 @@ class Event(StrEnum):
     PLATFORM_KEY_ADDED = "platform.key_added"
     PLATFORM_KEY_REMOVED = "platform.key_removed"
     PLATFORM_DISABLED = "platform.disabled"
+    # the token tree
+    TOKEN_ROTATED = "token.rotated"  # noqa: S105
+    LEAK_REPORTED = "leak.reported"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,12 +67,18 @@ class ApprovalController(Controller):
         approval_id: FromPath[UUID],
         services: NamedDependency[Services],
     ) -> shapes.ApprovalView:
-        principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.LIFT)
+        """One approval; a platform token sees those that its platform asked for."""
+        principal = await services.edge.token(
+            request, TokenKind.DEVICE, TokenKind.PLATFORM, verb=Verb.LIFT
+        )
+        principal.require("approvals.read")
         async with services.db.session() as tx:
             approval = await store.get(tx, principal.trader, approval_id)
         if approval is None or not _own_lift(principal, approval):
             check_rung(_RUNGS[principal.level], Verb.READ, node_id=principal.token_id)
         if approval is None:
+            raise ApprovalNotFound
+        if principal.kind is TokenKind.PLATFORM and approval.requester != principal.origin.actor:
             raise ApprovalNotFound
         await services.edge.log(principal, Event.APPROVALS_READ, subject_id=approval_id)
         return _view(approval)
@@ -190,7 +196,7 @@ async def _carry_out(
                 approval_id=decided.approval_id,
                 origin=principal.origin,
             )
-        case "trade.key_link" | "bot.grant" | "token.lift":
+        case "trade.key_link" | "bot.grant" | "token.lift" | "token.child" | "net.ip_change":
             verb = wire.SealChange(
                 trader_id=principal.trader,
                 approval_id=decided.approval_id,

@@ -1,6 +1,6 @@
 """Who is asking: tokens, proofs, clients. The lock and everything dear comes after this."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,19 +13,23 @@ from app.accesslog.models import SYSTEM_TRADER, Entry, Event, Outcome
 from app.api.address import Network, client_address
 from app.api.dpop import Proof, verify_proof
 from app.api.errors import (
+    AddressNotAllowed,
     InsufficientAuthentication,
     NonceRequired,
     ProofRejected,
+    ScopeMissing,
     TokenMissing,
 )
 from app.api.nonces import FRESH, Nonces
-from app.core import token
+from app.core import networks, token
 from app.core.clock import Clock
+from app.core.jose import Jwk, SignatureRejected
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind
 from app.db.pool import Database, Tx
 from app.guardrails.rungs import Rung, Verb, check_rung
 from app.introspection.models import ACR_DEVICE
+from app.platforms import tokens as platform_tokens
 from app.platforms.errors import ClientRejected
 from app.platforms.service import PlatformService
 from app.revocation.held import once_more
@@ -62,6 +66,14 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     jkt: str | None
     origin: Origin
+    scope: list[str] = []
+
+    def require(self, scope: str) -> None:
+        """Raise ScopeMissing unless this token has `scope`. The trader's own devices and sessions
+        read all that is the trader's; what a bot may see is bounded by its place in the tree.
+        """
+        if self.kind is TokenKind.PLATFORM and scope not in self.scope:
+            raise ScopeMissing(rule=scope)
 
     @property
     def trader(self) -> UUID:
@@ -85,6 +97,7 @@ class Edge:
         public_origin: str,
         trusted_hops: Sequence[Network],
         nonces: Nonces,
+        identity_jwk: Callable[[], Awaitable[Jwk]],
     ) -> None:
         self._db = db
         self._read_log = read_log
@@ -94,6 +107,7 @@ class Edge:
         self._public_origin = public_origin
         self._trusted_hops = tuple(trusted_hops)
         self._nonces = nonces
+        self._identity_jwk = identity_jwk
 
     async def token(
         self,
@@ -118,6 +132,9 @@ class Edge:
             The proof is good, and its age is in doubt.
         InsufficientAuthentication
             A living session, where a device is needed or a sign-in since `session_max_age`.
+        AddressNotAllowed
+            An address list of the path does not have the client's address. Tightening is exempt:
+            the cord works from wherever its owner is (P7).
         """
         presented = self._presented(request, "dpop")
         parsed = await self._parsed(request, presented, *kinds, TokenKind.SESSION)
@@ -142,12 +159,50 @@ class Edge:
             await self.log_miss(request, parsed.token_id, rule="token_rejected")
             raise TokenRejected
         principal = self._principal(request, parsed, found)
+        lists = [texts.split(",") for texts in found.networks or ()]
+        if parsed.kind is TokenKind.PLATFORM:
+            principal, sealed_list = await self._as_sealed(request, principal, found)
+            lists.append(sealed_list)
         request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
         if parsed.kind is TokenKind.SESSION:
             signed_in_until, is_enough = found.expires_at, parsed.kind in kinds
             _check_sign_in(signed_in_until, now, is_enough=is_enough, within=session_max_age)
+        if verb is not Verb.TIGHTEN and not networks.allows(lists, principal.origin.address):
+            raise AddressNotAllowed
         check_rung(_RUNGS[principal.level], verb, node_id=principal.token_id)
         return principal
+
+    async def requester(self, request: AnyRequest) -> Principal:
+        """Who may ask for a grant: a platform by its client token or its token in the tree, or a
+        bot. What each may ask for, the routes check.
+        """
+        values = request.headers.getall("authorization", [])
+        if len(values) == 1 and values[0].partition(" ")[0].lower() == "dpop":
+            return await self.token(request, TokenKind.GRANT, TokenKind.PLATFORM, verb=Verb.MINT)
+        return await self.client(request)
+
+    async def _as_sealed(
+        self, request: AnyRequest, principal: Principal, found: Admission
+    ) -> tuple[Principal, list[str]]:
+        """A platform token as the signer sealed it. Scope, key, addresses and end are those of the
+        signed statement: what the token's row says could be anybody's.
+        """
+        try:
+            seal = platform_tokens.open_seal(
+                found.statement or "", identity_jwk=await self._identity_jwk()
+            )
+        except SignatureRejected:
+            seal = None
+        mine = (principal.trader_id, principal.token_id, principal.root_id, principal.jkt)
+        if (
+            seal is None
+            or (seal.trader_id, seal.token_id, seal.root_id, seal.jkt) != mine
+            or seal.platform_id != principal.platform_id
+            or seal.expires_at <= self._clock.now()
+        ):
+            await self.log_miss(request, principal.token_id, rule="token_rejected")
+            raise TokenRejected
+        return msgspec.structs.replace(principal, scope=seal.scope), seal.ip_networks
 
     async def client(self, request: AnyRequest) -> Principal:
         """The principal of a platform's access token (Bearer), or raise ClientRejected."""
@@ -296,6 +351,9 @@ class Edge:
 
     def _principal(self, request: AnyRequest, parsed: Token, found: Admission) -> Principal:
         is_device = parsed.kind is TokenKind.DEVICE
+        actor = f"{parsed.kind.value}:{parsed.token_id}"
+        if parsed.kind is TokenKind.PLATFORM:  # one requester, whichever of its tokens it uses
+            actor = f"platform:{found.platform_id}"
         return Principal(
             kind=parsed.kind,
             token_id=parsed.token_id,
@@ -307,9 +365,10 @@ class Edge:
             jkt=found.jkt,
             origin=self.origin(
                 request,
-                f"{parsed.kind.value}:{parsed.token_id}",
+                actor,
                 parsed.token_id if is_device else None,
             ),
+            scope=found.scope or [],
         )
 
 

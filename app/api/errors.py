@@ -84,3 +84,24 @@ class Overloaded(DomainError):
 
     def __init__(self) -> None:
         super().__init__(retry_after_seconds=1)
+
+
+class AddressNotAllowed(DomainError):
+    """The client's address is outside an address list of the token or of a node above it."""
+
+    code = "address_not_allowed"
+    sentence = "This token may not be used from here."
+
+
+class ScopeMissing(DomainError):
+    """RFC 6750 section 3.1: the token is good, and not for this. The rule names the scope."""
+
+    code = "insufficient_scope"
+    sentence = "This token may not do this."
+
+
+class PreconditionFailed(DomainError):
+    """`If-Match` names another version (RFC 9110 section 13.1.1)."""
+
+    code = "precondition_failed"
+    sentence = "This was changed meanwhile. Read it again."

@@ -30,7 +30,6 @@ class HeartbeatController(Controller):
             wire.SealChange(
                 trader_id=principal.trader,
                 origin=principal.origin,
-                change="device.heartbeat",
                 statement=data.statement,
             ),
         )

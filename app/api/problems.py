@@ -68,6 +68,8 @@ STATUS: dict[str, int] = {
     "factor_missing": 409,
     "link_refused": 409,
     "grant_refused": 409,
+    "version_stale": 412,
+    "precondition_failed": 412,
     "card_taken": 409,
     "clean_up_refused": 409,
     "own_device": 409,
@@ -95,6 +97,8 @@ STATUS: dict[str, int] = {
     "venue_filter_refused": 403,
     "venue_permissions_refused": 403,
     "wider_than_parent": 403,
+    "address_not_allowed": 403,
+    "insufficient_scope": 403,
     "order_expired": 403,
     "loosening_needs_approval": 403,
     # understood, and wrong

@@ -14,6 +14,7 @@ from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
+from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
@@ -34,6 +35,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     incidents: IncidentService
     grant_requests: GrantRequests
     lift_requests: LiftRequests
+    node_requests: NodeRequests
     sign_ins: SignIns
     public_origin: str
     stopping: asyncio.Event

@@ -140,34 +140,10 @@ class Model(In, frozen=True):
     version: Text64
 
 
-class NewGrant(In, frozen=True):
-    kind: Literal["grant"]
-    trader_id: UUID
-    parent_id: UUID
-    public_jwk: Jwk
-    model: Model
-    markets: Annotated[list[Market], msgspec.Meta(min_length=1, max_length=64)]
-    allocation: Money
-    free_limit: Money
-    max_order: Money
-    expires_at: Moment | None = None
-    lease_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] | None = None
-
-
 class GrantRequested(Out, frozen=True):
     token_id: UUID
     token: str
     approval_id: UUID
-
-
-class NodeView(Out, frozen=True):
-    token_id: UUID
-    kind: str
-    parent_id: UUID | None
-    label: str
-    state: str
-    created_at: datetime
-    expires_at: datetime
 
 
 class ApprovalView(Out, frozen=True):

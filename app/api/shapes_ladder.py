@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.shapes import In, Jws, NodeView, Out
+from app.api.shapes import In, Jws, Out
+from app.api.shapes_tree import NodeView
 
 RungWord = Literal["active", "reduce_only", "cancel_only", "read_only", "frozen", "revoked"]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -11,23 +11,35 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Response
 
 from app.accesslog.models import Event
-from app.api import shapes
+from app.api import shapes, shapes_tree
 from app.api.cord import receipt_response
-from app.api.edge import FRESH_SIGN_IN, AnyRequest
+from app.api.edge import AnyRequest, Principal
 from app.api.services import Services
 from app.api.shapes_revocation import ReceiptView
+from app.api.token_views import (
+    RUNGS,
+    detail,
+    etag,
+    own_branch,
+    reader,
+    visible_kinds,
+    visible_node,
+)
 from app.api.traders import trader_of
 from app.approvals.actions import Amount
 from app.core.errors import Malformed
 from app.core.token import TokenKind
-from app.guardrails.rungs import Rung, Verb
-from app.requesting.grants import GrantRequest
-from app.tokens import store
+from app.guardrails.rungs import Verb
+from app.platforms import store as platforms
+from app.requesting.grants import GrantRequest, RequestedGrant
+from app.requesting.nodes import PlatformTokenRequest, RequestedToken
+from app.tokens import nodes
+from app.tokens.errors import TokenRejected
 from app.tokens.models import CleanUpMode
+from app.traders.errors import TraderNotFound
 
 PAGE = 100
 _FIRST = UUID(int=0)
-_RUNGS = tuple(Rung)
 _AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -36,33 +48,33 @@ class TokenController(Controller):
     tags = ("tokens",)
 
     @post()
-    async def request_grant(
+    async def request_child(
         self,
         request: AnyRequest,
-        data: JSONBody[shapes.NewGrant],
+        data: JSONBody[shapes_tree.NewGrant | shapes_tree.NewPlatformToken],
         services: NamedDependency[Services],
     ) -> shapes.GrantRequested:
-        """Ask for a bot's grant. Its token is shown here once, and dead until approved."""
-        client = await services.edge.client(request)
-        await trader_of(services, client, data.trader_id)
-        requested = await services.grant_requests.request(
-            GrantRequest(
-                trader_id=data.trader_id,
-                parent_id=data.parent_id,
-                public_jwk=data.public_jwk,
-                model_name=data.model.name,
-                model_digest=data.model.digest,
-                model_version=data.model.version,
-                markets=data.markets,
-                allocation=_amount(data.allocation),
-                free_limit=_amount(data.free_limit),
-                max_order=_amount(data.max_order),
-                expires_at=_moment(data.expires_at),
-                lease_hours=data.lease_hours,
-            ),
-            requested_by=client.origin.actor,
-            origin=client.origin,
-        )
+        """Ask for a grant or a platform token: shown here once, and dead until approved.
+
+        A platform asks for its own traders, by its client token or by a platform token with
+        `grants.request`; a bot asks for grants beneath its own. More than the parent has is
+        refused and the rule names the field; what is left out is the parent's.
+        """
+        requester = await services.edge.requester(request)
+        if requester.kind is TokenKind.CLIENT:
+            await trader_of(services, requester, data.trader_id)
+        elif requester.trader_id != data.trader_id:
+            raise TraderNotFound
+        requester.require("grants.request")
+        requested: RequestedToken | RequestedGrant
+        if isinstance(data, shapes_tree.NewPlatformToken):
+            requested = await _platform_token(services, requester, data)
+        else:
+            requested = await services.grant_requests.request(
+                _grant_request(data, requester),
+                requested_by=requester.origin.actor,
+                origin=requester.origin,
+            )
         return shapes.GrantRequested(
             token_id=requested.bearer.token_id,
             token=requested.bearer.reveal(),
@@ -75,22 +87,36 @@ class TokenController(Controller):
         request: AnyRequest,
         services: NamedDependency[Services],
         cursor: FromQuery[UUID | None] = None,
+        under: FromQuery[UUID | None] = None,
+        kind: FromQuery[shapes_tree.KindName | None] = None,
     ) -> shapes.Page:
-        """The trader's tree, a hundred nodes a page, each with its effective rung."""
-        principal = await services.edge.token(
-            request, TokenKind.DEVICE, TokenKind.SESSION, session_max_age=FRESH_SIGN_IN
-        )
+        """The tree, a hundred nodes a page, each with its effective rung.
+
+        `under` is a node, itself included. A bot sees its own branch; a platform token with
+        `tree.read` what bears on its work: no devices and no sessions.
+        """
+        principal = await reader(services, request)
+        branch = own_branch(principal)
         async with services.db.session() as tx:
-            found = await store.tree_page(tx, principal.trader, after=cursor or _FIRST, limit=PAGE)
+            if under is not None:
+                await visible_node(tx, principal, under)
+            found = await nodes.tree_page(
+                tx,
+                principal.trader,
+                after=cursor or _FIRST,
+                limit=PAGE,
+                under=under or branch,
+                kinds=[name for name in visible_kinds(principal) if kind in {None, name}],
+            )
         await services.edge.log(principal, Event.TOKENS_READ)
         return shapes.Page(
             items=[
-                shapes.NodeView(
+                shapes_tree.NodeView(
                     token_id=node.token_id,
                     kind=node.kind,
                     parent_id=node.parent_id,
                     label=node.label,
-                    state=_RUNGS[level].value,
+                    state=RUNGS[level].value,
                     created_at=node.created_at,
                     expires_at=node.expires_at,
                 )
@@ -98,6 +124,20 @@ class TokenController(Controller):
             ],
             cursor=str(found[-1][0].token_id) if len(found) == PAGE else None,
         )
+
+    @get("/{token_id:uuid}")
+    async def read(
+        self,
+        request: AnyRequest,
+        token_id: FromPath[UUID],
+        services: NamedDependency[Services],
+    ) -> Response[shapes_tree.NodeDetail]:
+        """One node: effective state, its own fences, the limits in force. Never a secret."""
+        principal = await reader(services, request)
+        async with services.db.session() as tx:
+            view = await detail(tx, await visible_node(tx, principal, token_id))
+        await services.edge.log(principal, Event.TOKENS_READ, subject_id=token_id)
+        return Response(view, headers={"ETag": etag(view), "Cache-Control": "no-store"})
 
     @delete("/{token_id:uuid}", status_code=200)
     async def revoke(
@@ -122,8 +162,53 @@ class TokenController(Controller):
         return receipt_response(receipt)
 
 
-def _amount(money: shapes.Money) -> Amount:
-    return Amount(amount=money.amount, quote=money.quote)
+async def _platform_token(
+    services: Services, requester: Principal, data: shapes_tree.NewPlatformToken
+) -> RequestedToken:
+    """A platform asks by its client token: one platform token does not beget another."""
+    if requester.kind is not TokenKind.CLIENT or requester.platform_id is None:
+        raise TokenRejected
+    async with services.db.session() as tx:
+        platform = await platforms.get(tx, requester.platform_id)
+    if platform is None:
+        raise TokenRejected
+    return await services.node_requests.platform_token(
+        PlatformTokenRequest(
+            trader_id=data.trader_id,
+            parent_id=data.parent_id,
+            public_jwk=data.public_jwk,
+            label=data.label,
+            scope=data.scope,
+            ip_networks=data.ip_networks,
+            expires_at=_moment(data.expires_at),
+        ),
+        platform,
+        requester.origin,
+    )
+
+
+def _grant_request(data: shapes_tree.NewGrant, requester: Principal) -> GrantRequest:
+    return GrantRequest(
+        trader_id=data.trader_id,
+        parent_id=data.parent_id,
+        public_jwk=data.public_jwk,
+        model_name=data.model.name,
+        model_digest=data.model.digest,
+        model_version=data.model.version,
+        markets=data.markets,
+        allocation=_amount(data.allocation),
+        free_limit=_amount(data.free_limit),
+        max_order=_amount(data.max_order),
+        expires_at=_moment(data.expires_at),
+        scope=data.scope,
+        ip_networks=data.ip_networks,
+        lease_hours=data.lease_hours,
+        under_grant_id=requester.token_id if requester.kind is TokenKind.GRANT else None,
+    )
+
+
+def _amount(money: shapes.Money | None) -> Amount | None:
+    return None if money is None else Amount(amount=money.amount, quote=money.quote)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -54,11 +54,12 @@ LeaseHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
 """Hours within which a device of the trader must have been seen; at most 30 days."""
 
 
-class BotGrant(Action, frozen=True, omit_defaults=True, tag="bot.grant"):
+class BotGrant(Action, frozen=True, tag="bot.grant"):
     """Let a model sign orders on a credential, inside these limits.
 
-    `lease_hours`: it signs only while a device was seen that recently. Absent: no such condition,
-    and not in the bytes, so that grants made before it read and hash as they were.
+    A sub-grant names the grant it hangs on and that one's model. `ip_networks` are where the bot
+    may come from; empty is anywhere that what stands above allows. `lease_hours`: it signs only
+    while a device was seen that recently; None asks for nothing.
     """
 
     grant_id: UUID
@@ -74,6 +75,38 @@ class BotGrant(Action, frozen=True, omit_defaults=True, tag="bot.grant"):
     expires_at: datetime
     requested_by: str
     lease_hours: LeaseHours | None = None
+    parent_grant_id: UUID | None = None
+    parent_name: str | None = None
+    scope: list[str] = msgspec.field(default_factory=lambda: ["order", "read"])
+    ip_networks: list[str] = []
+
+
+class TokenChild(Action, frozen=True, tag="token.child"):
+    """Let a platform read, or ask for, this much of a trader's account."""
+
+    token_id: UUID
+    parent_id: UUID
+    kind: Literal["platform"]
+    platform_id: UUID
+    platform_name: str
+    label: str
+    jkt: str
+    scope: list[str]
+    ip_networks: list[str]
+    expires_at: datetime
+    requested_by: str
+
+
+class IpChange(Action, frozen=True, tag="net.ip_change"):
+    """Let a token be used from other addresses. An empty list is anywhere."""
+
+    token_id: UUID
+    kind: str
+    label: str
+    version: int
+    from_networks: list[str]
+    to_networks: list[str]
+    requested_by: str
 
 
 class TradeOrder(Action, frozen=True, tag="trade.order"):
@@ -133,7 +166,9 @@ class TokenLift(Action, frozen=True, tag="token.lift"):
     requested_by: str
 
 
-A = TypeVar("A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes, TokenLift)
+A = TypeVar(
+    "A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes, TokenLift, TokenChild, IpChange
+)
 
 TEMPLATES: dict[str, str] = {
     "trade.key_link": "key_link/1",
@@ -142,6 +177,8 @@ TEMPLATES: dict[str, str] = {
     "session.sign_in": "sign_in/1",
     "factor.recovery_codes": "recovery_codes/1",
     "token.lift": "token_lift/1",
+    "token.child": "token_child/1",
+    "net.ip_change": "ip_change/1",
 }
 
 

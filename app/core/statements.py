@@ -4,18 +4,22 @@ The payload of every statement is canonical JSON with its own `domain`, so that 
 for one purpose is worth nothing for another.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from app.core.canonical import parse_canonical
 from app.core.encoding import b64url_decode
-from app.core.jose import Jwk, SignatureRejected, verify_statement
+from app.core.errors import DomainError
+from app.core.jose import Jwk, SignatureRejected, split, verify_statement
 
 DEVICE_TYP = "tripcord+jws"
 ORDER_TYP = "tripcord-order+jws"
 SEALING_KEY_TYP = "tripcord-sealing-key+jws"
 CHECKPOINT_TYP = "tripcord-checkpoint+jws"
+TOKEN_SEAL_TYP = "tripcord-token-seal+jws"  # noqa: S105 - a JOSE type
 
 Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Text128 = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -114,6 +118,51 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     iat: int
 
 
+class NarrowAmount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    amount: Text64
+    quote: Text64
+
+
+class NarrowLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`expires_at` is RFC 3339."""
+
+    markets: Annotated[list[Text64], msgspec.Meta(max_length=64)] | None = None
+    allocation: NarrowAmount | None = None
+    max_order: NarrowAmount | None = None
+    free_limit: NarrowAmount | None = None
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    scope: Annotated[list[Text64], msgspec.Meta(max_length=16)] | None = None
+    ip_networks: Annotated[list[Text64], msgspec.Meta(max_length=32)] | None = None
+
+
+class Narrow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Less for one node, as of one version of it. Limits that are not named stay."""
+
+    domain: Literal["tripcord/narrow/v1"]
+    trader_id: UUID
+    device_id: UUID
+    token_id: UUID
+    version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+    limits: NarrowLimits
+    iat: int
+
+
+class TokenSeal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The signer's word on what one platform token may do; signed by the HSM's identity key."""
+
+    domain: Literal["tripcord/token-seal/v1"]
+    trader_id: UUID
+    token_id: UUID
+    root_id: UUID
+    platform_id: UUID
+    approval_id: UUID
+    jkt: Digest
+    scope: list[str]
+    ip_networks: list[str]
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    version: int
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Literal["tripcord/order/v1"]
     trader_id: UUID
@@ -135,6 +184,8 @@ Statement = TypeVar(
     ReEnrol,
     EndReEnrolment,
     Order,
+    Narrow,
+    TokenSeal,
 )
 
 _DOMAINS: dict[type[Any], str] = {
@@ -147,7 +198,11 @@ _DOMAINS: dict[type[Any], str] = {
     EndReEnrolment: "tripcord/re-enrolment-end/v1",
     Heartbeat: "tripcord/heartbeat/v1",
     Order: "tripcord/order/v1",
+    Narrow: "tripcord/narrow/v1",
+    TokenSeal: "tripcord/token-seal/v1",
 }
+_TYPS: dict[type[Any], str] = {Order: ORDER_TYP, TokenSeal: TOKEN_SEAL_TYP}
+"""Where it is not a device's."""
 
 
 def verify(token: str, shape: type[Statement], *, expected_key: Jwk) -> Statement:
@@ -161,7 +216,7 @@ def verify(token: str, shape: type[Statement], *, expected_key: Jwk) -> Statemen
     claims = verify_statement(
         token,
         expected_key=expected_key,
-        expected_typ=ORDER_TYP if shape is Order else DEVICE_TYP,
+        expected_typ=_TYPS.get(shape, DEVICE_TYP),
         expected_domain=_DOMAINS[shape],
     )
     try:
@@ -176,3 +231,21 @@ def digest_bytes(text: Digest) -> bytes:
     if len(raw) != 32:  # noqa: PLR2004 - SHA-256
         raise SignatureRejected
     return raw
+
+
+def claimed(token: str, field: str) -> str:
+    """What a statement says in one text field, unverified: only to find who must verify it.
+
+    Raises
+    ------
+    SignatureRejected
+        Not a JWS whose payload is canonical JSON with this field.
+    """
+    try:
+        claims = parse_canonical(split(token)[1])
+    except DomainError:
+        raise SignatureRejected from None
+    value = claims.get(field) if isinstance(claims, dict) else None
+    if not isinstance(value, str):
+        raise SignatureRejected
+    return value

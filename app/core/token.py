@@ -24,7 +24,7 @@ ID_CHARS = 22
 CHECKSUM_CHARS = 6
 """CRC-32 in base62, as in GitHub's tokens."""
 
-SCANNER_PATTERN = r"tc_(device|session|grant|client|enrol|card|receipt)_[0-9A-Za-z]{72,93}"
+SCANNER_PATTERN = r"tc_(device|session|grant|platform|client|enrol|card|receipt)_[0-9A-Za-z]{72,93}"
 """What secret scanners look for."""
 
 _SHAPE = re.compile(r"tc_([a-z]+)_([0-9A-Za-z]+)\Z")
@@ -34,6 +34,7 @@ class TokenKind(StrEnum):
     DEVICE = "device"
     SESSION = "session"
     GRANT = "grant"
+    PLATFORM = "platform"
     CLIENT = "client"
     ENROL = "enrol"
     CARD = "card"

@@ -13,6 +13,7 @@ from app.core.statements import (
     Decision,
     Heartbeat,
     LinkCredential,
+    Narrow,
     RecoveryCodes,
     verify,
 )
@@ -30,7 +31,7 @@ STATEMENT_LIFE = timedelta(minutes=5)
 
 _RUNGS = tuple(Rung)
 
-T = TypeVar("T", BindFactor, LinkCredential, Heartbeat)
+T = TypeVar("T", BindFactor, LinkCredential, Heartbeat, Narrow)
 
 
 def rung_of(level: Level) -> Rung:
@@ -113,6 +114,11 @@ def recovery_codes_statement(text: str, device: Device) -> RecoveryCodes:
 
 def heartbeat_statement(text: str, device: Device, now: datetime) -> Heartbeat:
     return _of(verify(text, Heartbeat, expected_key=device.key()), device, now)
+
+
+def narrow_statement(text: str, device: Device, now: datetime) -> Narrow:
+    """What a device wants less of; it counts once, because it names the version it changes."""
+    return _of(verify(text, Narrow, expected_key=device.key()), device, now)
 
 
 def decision_statement(text: str, key: Jwk, device: Device) -> Decision:

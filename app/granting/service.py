@@ -1,11 +1,14 @@
 """`seal_change` for `bot.grant`."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
-from app.approvals.actions import BotGrant
+from app.approvals.actions import BotGrant, read_action
+from app.approvals.limits import check_within, limits_of
 from app.core.canonical import canonical_json
 from app.core.clock import Clock
 from app.core.jose import jwk_thumbprint, public_jwk
@@ -15,9 +18,11 @@ from app.db.pool import Database, Tx
 from app.deciding.execution import Executions
 from app.deciding.witness import rung_of
 from app.granting.errors import GrantRefused
+from app.granting.seals import Seals, check_list, grant_limits
 from app.grants import store
 from app.grants.models import Grant
 from app.guardrails.rungs import Verb, check_rung
+from app.tokens import nodes
 from app.tokens import store as tokens
 from app.tokens.models import Node
 from app.vault.evidence import Evidence
@@ -26,11 +31,17 @@ from app.verbs.wire import SealChange, SealedChange
 
 class Granting:
     def __init__(
-        self, db: Database, evidence: Evidence, executions: Executions, clock: Clock
+        self,
+        db: Database,
+        evidence: Evidence,
+        executions: Executions,
+        seals: Seals,
+        clock: Clock,
     ) -> None:
         self._db = db
         self._evidence = evidence
         self._executions = executions
+        self._seals = seals
         self._clock = clock
 
     async def seal(self, request: SealChange) -> SealedChange:
@@ -40,6 +51,8 @@ class Granting:
         ------
         GrantRefused
             What is stored is not what was shown.
+        WiderThanParent
+            A grant above has less, by now perhaps; the rule names the field.
         RungForbids
             Something on the path is contained.
         ApprovalNotApproved, ActionMismatch, EvidenceForged, …
@@ -47,8 +60,9 @@ class Granting:
         """
         async with self._db.locked(request.trader_id) as tx:
             now = self._clock.now()
-            # (1) The credential it hangs on, believed and active.
+            # (1) The credential it hangs on, believed and active, and every grant in between.
             credential, node = await self._targets(tx, request)
+            above = await self._seals.grants_on(tx, request.trader_id, node.path[:-1])
             # (2) The approval, verified again and used up.
             action, approval = await self._executions.use(
                 tx,
@@ -60,7 +74,9 @@ class Granting:
                 now=now,
             )
             # (3) What was shown is what is stored.
-            self._check_shown(action, credential, node)
+            self._check_shown(action, credential, node, above)
+            for outer in await nodes.lists_on(tx, request.trader_id, node.path[:-1]):
+                check_list(action.ip_networks, outer)
             level = await tokens.effective_level(tx, request.trader_id, node.path)
             check_rung(rung_of(level), Verb.MINT, node_id=node.token_id)
             # (4) Seal it.
@@ -68,12 +84,14 @@ class Granting:
                 trader_id=request.trader_id,
                 grant_id=action.grant_id,
                 root_id=credential.root_id,
-                path=[*credential.path, action.grant_id],
+                path=node.path,
                 credential_id=credential.credential_id,
                 approval_id=approval.approval_id,
                 model_jwk=canonical_json(public_jwk(action.model_jwk, "EdDSA")),
                 limits=approval.action,
-                expires_at=min(action.expires_at, node.expires_at),
+                expires_at=min(
+                    action.expires_at, node.expires_at, *(grant.expires_at for grant in above)
+                ),
                 granted_at=now,
                 version=1,
                 mac=b"",
@@ -101,17 +119,32 @@ class Granting:
         node = await tokens.get(tx, request.trader_id, approval.subject_id)
         if node is None or node.kind != "grant" or node.parent_id is None:
             raise GrantRefused
-        credential = await credentials.get(tx, request.trader_id, node.parent_id)
+        # Its own path is checked against the believed ones, in `_check_shown`.
+        if len(node.path) <= len(("root", "credential")):
+            raise GrantRefused
+        credential = await credentials.get(tx, request.trader_id, node.path[1])
         if credential is None or credential.state is not LinkState.ACTIVE:
             raise GrantRefused
         await self._evidence.verify([(credential.evidence(), credential.mac)])
         return credential, node
 
-    def _check_shown(self, action: BotGrant, credential: Credential, node: Node) -> None:
+    def _check_shown(
+        self, action: BotGrant, credential: Credential, node: Node, above: Sequence[Grant]
+    ) -> None:
         jkt = jwk_thumbprint(public_jwk(action.model_jwk, "EdDSA"))
         shown = (action.grant_id, action.credential_id, action.venue, action.model.jkt)
         stored = (node.token_id, credential.credential_id, credential.venue_id, node.jkt)
         if shown != stored or action.model.jkt != jkt:
             raise GrantRefused
-        if node.path != [*credential.path, node.token_id]:
+        if (action.scope, action.ip_networks) != (node.scope, node.networks):
             raise GrantRefused
+        parent = above[-1] if above else None
+        path = credential.path if parent is None else parent.path
+        name = None if parent is None else read_action(parent.limits, BotGrant).model.name
+        parent_id = None if parent is None else parent.grant_id
+        if node.path != [*path, node.token_id]:
+            raise GrantRefused
+        if (action.parent_grant_id, action.parent_name) != (parent_id, name):
+            raise GrantRefused
+        for grant in above:
+            check_within(limits_of(action), grant_limits(grant))

@@ -10,7 +10,9 @@ from app.core.jose import Jwk
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """`model_jwk`: canonical JSON of the Ed25519 key. `limits`: the approved action's bytes."""
+    """`model_jwk`: canonical JSON of the Ed25519 key. `limits`: the approved action's bytes,
+    or, in a later version, that action with less in it.
+    """
 
     trader_id: UUID
     grant_id: UUID

@@ -1,5 +1,6 @@
 """SQL of the grants room."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -27,3 +28,29 @@ async def get(tx: Tx, trader_id: UUID, grant_id: UUID) -> Grant | None:
         grant_id,
     )
     return None if row is None else msgspec.convert(dict(row), Grant)
+
+
+async def on_path(tx: Tx, trader_id: UUID, path: Sequence[UUID]) -> list[Grant]:
+    """The sealed grants among the nodes of a path, the uppermost first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM bot_grant WHERE trader_id = $1 AND grant_id = ANY ($2)"
+        " ORDER BY cardinality(path)",
+        trader_id,
+        list(path),
+    )
+    return [msgspec.convert(dict(row), Grant) for row in rows]
+
+
+async def replace(tx: Tx, grant: Grant) -> bool:
+    """Put the next version in the place of the one before; False where that was not there."""
+    found = await tx.fetchval(
+        "UPDATE bot_grant SET limits = $3, expires_at = $4, version = $5, mac = $6"
+        " WHERE trader_id = $1 AND grant_id = $2 AND version = $5 - 1 RETURNING version",
+        grant.trader_id,
+        grant.grant_id,
+        grant.limits,
+        grant.expires_at,
+        grant.version,
+        grant.mac,
+    )
+    return found is not None

@@ -17,6 +17,8 @@ NORMAL = MappingProxyType(
         "session.sign_in": Strength.MEDIUM,
         "factor.recovery_codes": Strength.MEDIUM,
         "token.lift": Strength.MEDIUM,
+        "token.child": Strength.MEDIUM,
+        "net.ip_change": Strength.MEDIUM,
     }
 )
 PRESETS = MappingProxyType({"normal": NORMAL})

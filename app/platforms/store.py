@@ -103,10 +103,10 @@ async def add_token(
 
 
 async def end_token(tx: Tx, presented: Token) -> bool:
-    """Forget an access token; False if there was none."""
+    """Forget a living access token; False where there is none with this secret."""
     ended = await tx.fetchval(
         "DELETE FROM client_token WHERE platform_id = $1 AND token_id = $2 AND secret_hash = $3"
-        " RETURNING token_id",
+        " AND expires_at > clock_timestamp() RETURNING token_id",
         presented.trader_id,
         presented.token_id,
         presented.secret_hash(),

@@ -7,11 +7,13 @@ from typing import Final
 import msgspec
 
 from app.approvals.actions import Amount, BotGrant, read_action
+from app.core import networks
 from app.deciding.witness import rung_of
 from app.exchanges.models import VenueOrder
 from app.grants.models import Grant
 from app.guardrails.amounts import parse_amount, plain
 from app.guardrails.checks import PRICE_AGE
+from app.guardrails.errors import GuardrailRefused
 from app.guardrails.models import (
     Holding,
     MarketView,
@@ -58,11 +60,29 @@ def policy(begun: Begun) -> Policy:
     return Policy(nodes=nodes, required=dict(NORMAL))
 
 
+def check_origin(begun: Begun, address: str | None) -> None:
+    """Refuse an order that comes from outside an address list of the grant or of one above it.
+
+    The edge has compared the address with the rows. Here it is compared with what the MAC covers,
+    so that a row that somebody widened lets nobody trade.
+
+    Raises
+    ------
+    GuardrailRefused
+        With the rule `ip_networks`, and the grant whose list it is.
+    """
+    for grant in (*begun.ancestors, begun.grant):
+        if not networks.allows([limits_of(grant).ip_networks], address):
+            raise GuardrailRefused(rule=networks.FIELD, node=str(grant.grant_id))
+
+
 def _limits(grant: Grant) -> NodeLimits:
     approved = limits_of(grant)
     return NodeLimits(
         node_id=grant.grant_id,
         markets=tuple(approved.markets),
+        # A grant that may only read has no kind of order.
+        order_types=("limit", "market") if "order" in approved.scope else (),
         max_order=_money(approved.max_order),
         allocation=_money(approved.allocation),
         free_limit=_money(approved.free_limit),

@@ -145,7 +145,10 @@ class OrderSigning:
         *,
         approved: bool = False,
     ) -> tuple[OrderOutcome, Release | None]:
-        # (3) Guardrails on every node of the path, with fresh prices.
+        # (3) Guardrails on every node of the path, with fresh prices. A held order came from its
+        # bot when it was held; now it is the phone that speaks.
+        if not approved:
+            guard.check_origin(begun, request.origin.address)
         verdict = decide(
             guard.policy(begun), guard.state(begun), terms, guard.market_view(begun), begun.now
         )

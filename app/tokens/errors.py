@@ -24,6 +24,13 @@ class ParentNotActive(DomainError):
     sentence = "Nothing new can be made under this token."
 
 
+class VersionStale(DomainError):
+    """The node was changed since it was read; read it again."""
+
+    code = "version_stale"
+    sentence = "This was changed meanwhile. Read it again."
+
+
 class CardTaken(DomainError):
     """A card with this id is registered."""
 

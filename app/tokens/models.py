@@ -40,6 +40,17 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     created_at: datetime
     expires_at: datetime
+    networks: list[str]
+    version: int
+
+
+class Fence(msgspec.Struct, frozen=True, kw_only=True):
+    """What one imposer put on one node."""
+
+    imposed_by: Literal["trader", "operator", "monitor"]
+    level: Level
+    reason: str
+    imposed_at: datetime
 
 
 class NewNode(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +65,15 @@ class NewNode(msgspec.Struct, frozen=True, kw_only=True):
     scope: list[str] = []
     secret_hash: bytes | None = None
     jkt: str | None = None
+    networks: list[str] = []
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """What the database knows about a presented token; every field but the first None if none."""
+    """What the database knows about a presented token; every field but the first None if none.
+
+    `expires_at` is the earliest of the path. `networks` has one text for each node of it that
+    carries an address list: that list, with commas. `statement` is a platform token's seal.
+    """
 
     proof_is_fresh: bool
     kind: NodeKind | None
@@ -69,6 +85,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     root_id: UUID | None
     platform_id: UUID | None
     sealed: bool | None
+    networks: list[str] | None = None
+    statement: str | None = None
 
 
 class Imposed(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,14 +12,11 @@ from app.db.pool import Row, Tx
 from app.tokens.errors import ParentNotActive, TokenNotFound
 from app.tokens.models import Admission, Card, Imposed, Level, NewNode, Node
 
-_NODE = "trader_id, token_id, kind, parent_id, path, jkt, scope, label, created_at, expires_at"
-_MINT = f"SELECT {_NODE} FROM mint_token($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-
-_TREE = f"""
-    SELECT {_NODE}, effective_level(trader_id, path) AS level FROM token
-     WHERE trader_id = $1 AND token_id > $2
-     ORDER BY token_id LIMIT $3
-"""
+NODE_COLUMNS = (
+    "trader_id, token_id, kind, parent_id, path, jkt, scope, label, created_at, expires_at,"
+    " networks::text[] AS networks, version"
+)
+_MINT = f"SELECT {NODE_COLUMNS} FROM mint_token($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 
 
 async def mint(tx: Tx, new: NewNode) -> Node:
@@ -44,32 +41,29 @@ async def mint(tx: Tx, new: NewNode) -> Node:
             new.scope,
             new.label,
             new.expires_at,
+            new.networks,
         )
     except Conflict as error:
         if error.name == "TC001":
             raise ParentNotActive from error
+        if error.name == "depth_is_bounded":
+            raise ParentNotActive(rule="depth") from error
         raise
-    return _node(row)
+    return node_of(row)
 
 
 async def get(tx: Tx, trader_id: UUID, token_id: UUID) -> Node | None:
     row = await tx.fetchrow(
-        f"SELECT {_NODE} FROM token WHERE trader_id = $1 AND token_id = $2", trader_id, token_id
+        f"SELECT {NODE_COLUMNS} FROM token WHERE trader_id = $1 AND token_id = $2",
+        trader_id,
+        token_id,
     )
-    return None if row is None else _node(row)
+    return None if row is None else node_of(row)
 
 
 async def effective_level(tx: Tx, trader_id: UUID, path: Sequence[UUID]) -> Level:
     """The worst rung on a path, now. Authoritative only under the trader lock."""
     return Level(await tx.fetchval("SELECT effective_level($1, $2)", trader_id, list(path)))
-
-
-async def tree_page(
-    tx: Tx, trader_id: UUID, *, after: UUID, limit: int
-) -> list[tuple[Node, Level]]:
-    """Nodes in order of id, with their effective rung."""
-    rows = await tx.fetch(_TREE, trader_id, after, limit)
-    return [(_node(row), Level(row["level"])) for row in rows]
 
 
 async def admit(
@@ -84,7 +78,7 @@ async def admit(
 ) -> Admission:
     """Spend a proof and look a token up, in one round trip."""
     row = await tx.fetchrow(
-        "SELECT * FROM admit($1, $2, $3, $4, $5, $6)",
+        "SELECT * FROM admit_path($1, $2, $3, $4, $5, $6)",
         trader_id,
         token_id,
         secret_hash,
@@ -202,7 +196,7 @@ async def find_card(tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes) 
     return None if row is None else msgspec.convert(dict(row), Card)
 
 
-def _node(row: Row | None) -> Node:
+def node_of(row: Row | None) -> Node:
     if row is None:
         raise Conflict("mint_token")
     return msgspec.convert({name: row[name] for name in Node.__struct_fields__}, Node)

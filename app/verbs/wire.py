@@ -187,20 +187,20 @@ class Decide(Verb, frozen=True, tag="decide"):
 class SealedChange(msgspec.Struct, frozen=True, kw_only=True):
     subject_id: UUID
     state: str
+    version: int | None = None
 
 
 NO_APPROVAL = UUID(int=0)
 """Names nothing: what takes an approval finds none under it and refuses."""
 
 
-class SealChange(Verb, frozen=True, tag="seal_change"):
-    """An approved action (`approval_id`), or a `change` whose whole evidence is a device's JWS."""
+class SealChange(Verb, frozen=True, kw_only=True, tag="seal_change"):
+    """Carry out an approved action, or, with `statement`, what one device may do by itself."""
 
     RESULT = SealedChange
     trader_id: UUID
     origin: Origin
     approval_id: UUID = NO_APPROVAL
-    change: Literal["device.heartbeat"] | None = None
     statement: str | None = None
 
 

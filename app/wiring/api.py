@@ -11,16 +11,19 @@ from app.api.services import Services
 from app.config import ApiSettings
 from app.core.clock import SystemClock
 from app.core.errors import DomainError
+from app.core.jose import Jwk
 from app.core.secret import Secret
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
+from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
+from app.verbs.wire import SignerStatus, Status
 
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
@@ -75,6 +78,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
                 public_origin=origin,
                 trusted_hops=settings.trusted_hops,
                 nonces=nonces,
+                identity_jwk=_IdentityKey(signer).get,
             ),
             db=db,
             clock=clock,
@@ -86,6 +90,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             incidents=IncidentService(cord, clock),
             grant_requests=GrantRequests(db, clock),
             lift_requests=LiftRequests(db, clock),
+            node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
             public_origin=origin,
             stopping=asyncio.Event(),
@@ -104,6 +109,20 @@ async def _read_nonces(db: Database, nonces: Nonces) -> None:
     async with db.session() as tx:
         rows = await tx.fetch("SELECT made_at, secret FROM nonce_secrets()")
     nonces.use([NonceSecret(row["made_at"], Secret(row["secret"])) for row in rows])
+
+
+class _IdentityKey:
+    """The public half of the HSM's identity key, learnt once from the signer itself."""
+
+    def __init__(self, signer: VerbClient) -> None:
+        self._signer = signer
+        self._jwk: Jwk | None = None
+
+    async def get(self) -> Jwk:
+        if self._jwk is None:
+            status: SignerStatus = await self._signer.call(Status())
+            self._jwk = status.identity_jwk
+        return self._jwk
 
 
 async def _sweep(db: Database, nonces: Nonces) -> None:

@@ -10,7 +10,9 @@ from app.approvals import store as approvals
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import ApprovalState
 from app.core.errors import DomainError, Malformed
+from app.core.jose import SignatureRejected
 from app.core.origin import Origin
+from app.core.statements import claimed
 from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database
 from app.deciding.execution import Executions
@@ -25,6 +27,10 @@ from app.enrolment.re_enrolling import ReEnrolling
 from app.enrolment.re_enrolments import ReEnrolments
 from app.enrolment.recovery_codes import RecoveryCodeBinding
 from app.enrolment.vetoing import Vetoing
+from app.granting.addresses import AddressChanges
+from app.granting.narrowing import Narrowing
+from app.granting.platform_tokens import PlatformTokens
+from app.granting.seals import Seals
 from app.granting.service import Granting
 from app.linking.attesting import Attesting
 from app.linking.importing import Importing
@@ -101,14 +107,20 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         end = completing.complete if request.act == "complete" else vetoing.end
         return await end(request)
 
+    seals = Seals(evidence, identity.identity, clock)
     changes = _Changes(
         db,
         {
             "trade.key_link": attesting.activate,
-            "bot.grant": Granting(db, evidence, executions, clock).seal,
+            "bot.grant": Granting(db, evidence, executions, seals, clock).seal,
             "token.lift": Lifts(db, executions, clock).seal,
+            "token.child": PlatformTokens(db, executions, seals, clock).seal,
+            "net.ip_change": AddressChanges(db, executions, seals, clock).seal,
         },
-        {"device.heartbeat": Heartbeats(db, witness, evidence, clock).seal},
+        {
+            "tripcord/narrow/v1": Narrowing(db, witness, seals, clock).narrow,
+            "tripcord/heartbeat/v1": Heartbeats(db, witness, evidence, clock).seal,
+        },
     )
     return {
         BindDevice: _logged(db, Event.DEVICE_BOUND, devices.bind),
@@ -148,7 +160,11 @@ _Seal = Callable[[SealChange], Awaitable[SealedChange]]
 
 
 class _Changes:
-    """`seal_change`: the type of what was approved, or stated, names the room that does it."""
+    """`seal_change`: the type of what was approved names the room that carries it out.
+
+    What a device may do by itself comes as its statement, and the statement's domain names the
+    room; the room verifies it.
+    """
 
     def __init__(self, db: Database, approved: dict[str, _Seal], stated: dict[str, _Seal]) -> None:
         self._db = db
@@ -156,10 +172,13 @@ class _Changes:
         self._stated = stated
 
     async def seal(self, request: SealChange) -> SealedChange:
-        if request.change is not None:
-            if request.approval_id != NO_APPROVAL or request.statement is None:
+        if request.statement is not None:
+            by_statement = self._stated.get(claimed(request.statement, "domain"))
+            if by_statement is None:
+                raise SignatureRejected
+            if request.approval_id != NO_APPROVAL:
                 raise Malformed
-            return await self._stated[request.change](request)
+            return await by_statement(request)
         async with self._db.session() as tx:
             approval = await approvals.get(tx, request.trader_id, request.approval_id)
         room = None if approval is None else self._approved.get(approval.action_type)

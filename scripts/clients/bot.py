@@ -6,11 +6,13 @@ and signed by Tripcord. A grant token copied to another machine is worth nothing
 
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from scripts.clients.encoding import Json, Secret
 from scripts.clients.http import Api, Dpop, Refused
-from scripts.clients.keys import ORDER_TYP, KeyPair
+from scripts.clients.keys import ORDER_TYP, Jwk, KeyPair
+from scripts.clients.tokens import GrantRequest, grant_from
 
 LIFETIME_SECONDS = 30
 """The longest an order may be on its way (it is checked on arrival)."""
@@ -57,6 +59,28 @@ class Bot:
     def use_grant(self, *, trader_id: UUID, grant_id: UUID, token: Secret) -> None:
         self._trader_id, self._grant_id = trader_id, grant_id
         self._auth = Dpop(self.key, token)
+
+    def renew_token(self) -> None:
+        """Take a new secret for the same grant; the old one dies with the first use of it."""
+        path = f"/v1/tokens/{self._grant_id}/rotate"
+        answer = self._api.call("POST", path, auth=self._auth)
+        self._auth = Dpop(self.key, Secret(answer.body["token"]))
+
+    def request_grant(self, *, model_jwk: Jwk, model: Json, **limits: Any) -> GrantRequest:
+        """Ask the trader for a grant beneath ours, for another model with a key of its own.
+
+        What `limits` leave out is ours; more than ours is refused.
+        """
+        body = {
+            "kind": "grant",
+            "trader_id": str(self._trader_id),
+            "parent_id": str(self._grant_id),
+            "public_jwk": model_jwk,
+            "model": model,
+            **limits,
+        }
+        answer = self._api.call("POST", "/v1/tokens", auth=self._auth, json=body)
+        return grant_from(answer.body)
 
     def submit(self, intent: Json) -> Submitted:
         """Sign one order and send it.

@@ -1,6 +1,6 @@
 """An enrolled device: its key, what it pinned at enrolment, and how it speaks to the API."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import httpx
@@ -95,6 +95,14 @@ class Device:
         body = {"card_id": str(card.card_id), "secret_sha256": card.secret_sha256}
         self.call("POST", "/v1/revocation-cards", body)
         return card
+
+    def renew_token(self) -> None:
+        """Take a new secret. If the answer gets lost, ask again: until a new one is used, the old
+        one is good.
+        """
+        path = f"/v1/tokens/{self.account.device_id}/rotate"
+        answer = self.call("POST", path)
+        self._account = replace(self.account, device_token=Secret(answer.body["token"]))
 
     @property
     def auth(self) -> Dpop:

@@ -6,6 +6,7 @@ statement of effect is signed with the device key; each secret leaves the phone 
 
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -177,6 +178,34 @@ class Phone(RecoverableDevice):
         body = {"statement": self.key.statement(claims), **code}
         path = f"/v1/approvals/{approval.approval_id}/decision"
         return dict(self.call("POST", path, body).body)
+
+    # --- the tree ------------------------------------------------------------------------------
+
+    def node(self, token_id: UUID) -> Json:
+        """One node: its state, the limits in force, and the version to narrow."""
+        return dict(self.call("GET", f"/v1/tokens/{token_id}").body)
+
+    def narrow(self, token_id: UUID, **limits: Any) -> int:
+        """Less for a node and all beneath it, at once: one signature of this phone, no code.
+
+        `limits` are among markets, allocation, max_order, free_limit, expires_at, scope and
+        ip_networks. Returns the new version.
+        """
+        claims = statements.narrow(
+            self.account.trader_id,
+            self.account.device_id,
+            token_id=token_id,
+            version=self.node(token_id)["version"],
+            limits=limits,
+        )
+        body = {"statement": self.key.statement(claims)}
+        return int(self.call("PATCH", f"/v1/tokens/{token_id}/limits", body).body["version"])
+
+    def ask_networks(self, token_id: UUID, ip_networks: list[str]) -> UUID:
+        """Ask for other addresses, wider ones perhaps: then approve it. Returns the approval."""
+        body = {"ip_networks": ip_networks}
+        answer = self.call("POST", f"/v1/tokens/{token_id}/ip-networks", body)
+        return UUID(answer.body["approval_id"])
 
     # --- watching and the cord -----------------------------------------------------------------
 

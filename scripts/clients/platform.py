@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from scripts.clients.encoding import Json, Secret
-from scripts.clients.http import Api, Bearer
+from scripts.clients.http import Api, Bearer, Dpop
 from scripts.clients.keys import Jwk, KeyPair
+from scripts.clients.tokens import GrantRequest, grant_from
 
 _RENEW_BEFORE_SECONDS = 30
 
@@ -22,15 +23,6 @@ class Invitation:
     trader_id: UUID
     enrolment_uri: Secret
     expires_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class GrantRequest:
-    """A grant is dead until the trader approves it; its token is shown to us once."""
-
-    token_id: UUID
-    token: Secret
-    approval_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +91,34 @@ class Platform:
                 **({} if lease_hours is None else {"lease_hours": lease_hours}),
             },
         )
-        return GrantRequest(
-            UUID(body["token_id"]), Secret(body["token"]), UUID(body["approval_id"])
-        )
+        return grant_from(body)
+
+    def request_token(
+        self,
+        *,
+        trader_id: UUID,
+        label: str,
+        scope: list[str],
+        ip_networks: list[str] | None = None,
+    ) -> GrantRequest:
+        """Ask the trader for a token of ours in his tree: `tree.read`, `approvals.read`,
+        `grants.request`. It is bound to this platform's key.
+        """
+        body: Json = {
+            "kind": "platform",
+            "trader_id": str(trader_id),
+            "public_jwk": self._key.public_jwk,
+            "label": label,
+            "scope": scope,
+        }
+        if ip_networks is not None:
+            body["ip_networks"] = ip_networks
+        return grant_from(self._post("/v1/tokens", body))
+
+    def tree(self, token: Secret) -> list[Json]:
+        """The trader's keys and grants, first page, as far as the trader lets us see them."""
+        answer = self._api.call("GET", "/v1/tokens", auth=Dpop(self._key, token))
+        return list(answer.body["items"])
 
     def introspect(self, token: Secret) -> Json:
         """RFC 7662. Ask on every privileged call; a dead and an unknown token look the same."""

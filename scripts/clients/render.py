@@ -27,6 +27,9 @@ class Kind(Enum):
     """A whole number that is not negative."""
 
     FLAG = auto()
+    PLACE = auto()
+    """A network; no network at all is no limit, and must not read as "nowhere"."""
+
     CODE = auto()
     """A market, id, address or key: compared by people, so anything but ASCII is spelled out."""
 
@@ -110,6 +113,9 @@ TEMPLATES: dict[str, Template] = {
             *_money("free_limit", "Without asking, up to"),
             Row("expires_at", "Until"),
             Row("lease_hours", "Only while a device was seen in, hours", Kind.COUNT, optional=True),
+            Row("parent_name", "Beneath the bot", Kind.TEXT),
+            Row("ip_networks.*", "May come from", Kind.PLACE),
+            Row("scope.*", "May"),
             Row("venue", "Venue"),
             Row("label", "With your key", Kind.TEXT),
             Row("requested_by", "Asked by", Kind.TEXT),
@@ -117,6 +123,7 @@ TEMPLATES: dict[str, Template] = {
             Row("model.jkt", "Bot key"),
             Row("model_jwk.*", "Bot key,"),
             Row("grant_id", "Grant"),
+            Row("parent_grant_id", "Beneath the grant"),
             Row("credential_id", "Key record"),
         ),
     ),
@@ -141,6 +148,36 @@ TEMPLATES: dict[str, Template] = {
             Row("requested_by", "Asked by"),
             Row("token_id", "Node"),
             Row("asked_at_position", "As of log entry"),
+        ),
+    ),
+    "token_child/1": Template(
+        "token.child",
+        "Let this platform see or ask for more?",
+        (
+            Row("platform_name", "Platform", Kind.TEXT),
+            Row("label", "It calls this", Kind.TEXT),
+            Row("scope.*", "May"),
+            Row("ip_networks.*", "May come from", Kind.PLACE),
+            Row("expires_at", "Until"),
+            Row("requested_by", "Asked by", Kind.TEXT),
+            Row("kind", "Kind of token"),
+            Row("platform_id", "Platform record"),
+            Row("jkt", "Platform key"),
+            Row("token_id", "Token"),
+            Row("parent_id", "Beneath"),
+        ),
+    ),
+    "ip_change/1": Template(
+        "net.ip_change",
+        "Allow it from other addresses?",
+        (
+            Row("label", "What", Kind.TEXT),
+            Row("kind", "Kind of token"),
+            Row("to_networks.*", "From now on from", Kind.PLACE),
+            Row("from_networks.*", "Until now from", Kind.PLACE),
+            Row("requested_by", "Asked by", Kind.TEXT),
+            Row("token_id", "Token"),
+            Row("version", "Version", Kind.COUNT),
         ),
     ),
     "sign_in/1": Template(
@@ -247,6 +284,8 @@ def _label(row: Row, path: str) -> str:
 
 
 def _show(row: Row, value: Any) -> str:
+    if value == [] and row.kind is Kind.PLACE:
+        return "anywhere"
     if value is None or value in ([], {}):
         return "none"
     match row.kind, value:
@@ -256,7 +295,7 @@ def _show(row: Row, value: Any) -> str:
             return str(value)
         case Kind.AMOUNT, str() if _AMOUNT.match(value):
             return value
-        case Kind.CODE | Kind.TEXT, str():
-            return neutralise(value, ascii_only=row.kind is Kind.CODE)
+        case Kind.CODE | Kind.TEXT | Kind.PLACE, str():
+            return neutralise(value, ascii_only=row.kind is not Kind.TEXT)
         case _:
             raise CannotRender(f"{row.field} has a value of another kind")

@@ -148,5 +148,18 @@ def heartbeat(trader_id: UUID, device_id: UUID) -> Json:
     }
 
 
+def narrow(trader_id: UUID, device_id: UUID, *, token_id: UUID, version: int, limits: Json) -> Json:
+    """Less for one node, as of the version this phone read. What is not named stays."""
+    return {
+        "domain": "tripcord/narrow/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "token_id": str(token_id),
+        "version": version,
+        "limits": limits,
+        "iat": _now(),
+    }
+
+
 def _now() -> int:
     return int(time.time())

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from scripts.clients.encoding import BadFormat, Secret, b64url, base62, base62_decode, sha256
+from scripts.clients.encoding import BadFormat, Json, Secret, b64url, base62, base62_decode, sha256
 
 _ID_CHARS = 22
 _CHECKSUM_CHARS = 6
@@ -33,6 +33,19 @@ class RevocationCard:
     def url(self, origin: str) -> Secret:
         """What the printed QR carries. A fragment never travels to a server or into its log."""
         return Secret(f"{origin}/card#{self.text.reveal()}")
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRequest:
+    """A grant is dead until the trader approves it; its token is shown to us once."""
+
+    token_id: UUID
+    token: Secret
+    approval_id: UUID
+
+
+def grant_from(body: Json) -> GrantRequest:
+    return GrantRequest(UUID(body["token_id"]), Secret(body["token"]), UUID(body["approval_id"]))
 
 
 def make_card(trader_id: UUID) -> RevocationCard:

@@ -6,10 +6,10 @@ import httpx
 
 from scripts.clients.keys import KeyPair
 from tests.api.caller import ORIGIN, Caller, Party
-from tests.api.routes import CLIENT, DEVICE, GRANT, PROOF, SESSION, Row
+from tests.api.routes import CLIENT, DEVICE, GRANT, PLATFORM, PROOF, SESSION, Row
 from tests.api.rows import PlatformRow, TraderRow
 
-BOUND = (DEVICE, SESSION, GRANT)
+BOUND = (DEVICE, SESSION, GRANT, PLATFORM)
 BEARERS = (*BOUND, CLIENT, PROOF)
 
 
@@ -19,7 +19,12 @@ def by_name(row: Row) -> str:
 
 def party(trader: TraderRow, credential: str) -> Party:
     """Who holds the trader's bound token of a kind."""
-    return {DEVICE: trader.device, SESSION: trader.session, GRANT: trader.grant}[credential]
+    return {
+        DEVICE: trader.device,
+        SESSION: trader.session,
+        GRANT: trader.grant,
+        PLATFORM: trader.platform,
+    }[credential]
 
 
 async def present(

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from app.core.ids import new_id
 from app.guardrails.rungs import Verb
-from scripts.clients.encoding import b64url
+from scripts.clients.encoding import b64url, canonical_json
 from scripts.clients.keys import KeyPair
 from tests.api.rows import TraderRow
 
 Sample = Callable[[TraderRow], Any]
 
 ANYONE = "anyone"
-DEVICE, SESSION, GRANT = "device", "session", "grant"
+DEVICE, SESSION, GRANT, PLATFORM = "device", "session", "grant", "platform"
 """DPoP-bound tokens."""
 CLIENT = "client"
 """A platform's access token, Bearer."""
@@ -77,6 +77,11 @@ def new_grant(trader: TraderRow) -> dict[str, Any]:
     }
 
 
+def narrowing(trader: TraderRow) -> dict[str, Any]:
+    claims = b64url(canonical_json({"token_id": str(trader.credential_id)}))
+    return {"statement": f"e30.{claims}.AA"}
+
+
 def new_device(_: TraderRow) -> dict[str, Any]:
     return {
         "enrolment_code": "tc_enrol_x",
@@ -127,6 +132,7 @@ def veto(trader: TraderRow) -> dict[str, Any]:
 
 
 _READERS = (DEVICE, SESSION)
+_OF_THE_TREE = (DEVICE, SESSION, GRANT, PLATFORM)
 _TRADERS_OWN = (DEVICE, SESSION, GRANT)
 
 ROWS = (
@@ -149,7 +155,16 @@ ROWS = (
     Row("POST", "/v1/traders", (CLIENT,), _fixed()),
     Row("GET", "/v1/traders/{trader_id:uuid}", (CLIENT,)),
     Row("GET", "/v1/traders/{trader_id:uuid}/exchange-credentials", (CLIENT,)),
-    Row("POST", "/v1/tokens", (CLIENT,), new_grant, under=Verb.MINT),
+    Row("POST", "/v1/tokens", (CLIENT, GRANT, PLATFORM), new_grant, verb=Verb.MINT,
+        under=Verb.MINT),
+    Row("GET", "/v1/tokens/{token_id:uuid}", _OF_THE_TREE),
+    Row("PATCH", "/v1/tokens/{token_id:uuid}/limits", (DEVICE,), narrowing, verb=Verb.TIGHTEN),
+    Row("POST", "/v1/tokens/{token_id:uuid}/rotate", _OF_THE_TREE, verb=Verb.ROTATE),
+    Row("POST", "/v1/tokens/{token_id:uuid}/ip-networks", (CLIENT, DEVICE),
+        lambda t: {"trader_id": str(t.trader_id), "ip_networks": ["127.0.0.0/8"]},
+        verb=Verb.WIDEN),
+    Row("POST", "/v1/leaks", (ANYONE,), _fixed(leaks=[{"token": "tc_device_x"}])),
+    Row("GET", "/.well-known/tripcord-token-pattern", (ANYONE,)),
     Row("POST", "/v1/devices", (PROOF,), new_device),
     Row("POST", "/v1/sessions", (PROOF,), new_session),
     Row("POST", "/v1/sessions/{session_id:uuid}/proof", (PROOF,),
@@ -157,7 +172,7 @@ ROWS = (
     Row("GET", "/v1/devices", _READERS),
     Row("GET", "/v1/factors", _READERS),
     Row("GET", "/v1/sessions", _READERS),
-    Row("GET", "/v1/tokens", _READERS),
+    Row("GET", "/v1/tokens", _OF_THE_TREE),
     Row("GET", "/v1/exchange-credentials", _READERS),
     Row("GET", "/v1/exchange-credentials/{credential_id:uuid}", _READERS),
     Row("POST", "/v1/sealing-keys", (DEVICE,), _fixed(purpose="totp")),
@@ -174,7 +189,7 @@ ROWS = (
         end_of_re_enrolment),
     Row("POST", "/v1/exchange-credentials", (DEVICE,), new_credential),
     Row("GET", "/v1/approvals", (DEVICE,)),
-    Row("GET", "/v1/approvals/{approval_id:uuid}", (DEVICE,)),
+    Row("GET", "/v1/approvals/{approval_id:uuid}", (DEVICE, PLATFORM)),
     Row("POST", "/v1/approvals/{approval_id:uuid}/decision", (DEVICE,),
         _fixed(statement="e30.e30.AA"), verb=Verb.DENY),
     Row("POST", "/v1/orders", (GRANT,), _fixed(order="e30.e30.AA")),

@@ -21,6 +21,7 @@ from app.core.token import Token, TokenKind
 from scripts.clients.encoding import canonical_json
 from scripts.clients.keys import KeyPair
 from tests.api.caller import Bot, Party
+from tests.api.signer import IDENTITY
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 _MAC = bytes(32)
@@ -43,6 +44,9 @@ class TraderRow(msgspec.Struct, frozen=True, kw_only=True):
     session: Party
     credential_id: UUID
     grant: Bot
+    platform: Party
+    """A platform token with every scope."""
+
     approval_id: UUID
     """Pending: the next decision is about this one."""
 
@@ -98,6 +102,7 @@ async def add_trader(db: asyncpg.Connection, platform: PlatformRow) -> TraderRow
         session=session,
         credential_id=credential_id,
         grant=grant,
+        platform=await add_platform_token(db, trader_id, root_id, platform.platform_id),
         approval_id=await add_approval(db, trader_id, credential_id),
         card=card,
     )
@@ -137,6 +142,34 @@ async def add_grant(
             [root_id, credential_id, party.token.token_id],
             *(credential_id, approval_id, canonical_json(party.key.public_jwk), limits, FAR, _MAC),
         )
+    return party
+
+
+async def add_platform_token(
+    db: asyncpg.Connection, trader_id: UUID, root_id: UUID, platform_id: UUID, /, **changes: Any
+) -> Party:
+    """A platform token sealed by the stand-in signer's key; `changes` are of the seal."""
+    party = await add_party(db, trader_id, TokenKind.PLATFORM, root_id)
+    token_id = party.token.token_id
+    approval_id = await add_approval(db, trader_id, token_id, state="approved")
+    seal = {
+        "domain": "tripcord/token-seal/v1",
+        "trader_id": str(trader_id),
+        "token_id": str(token_id),
+        "root_id": str(root_id),
+        "platform_id": str(platform_id),
+        "approval_id": str(approval_id),
+        "jkt": party.key.jkt,
+        "scope": ["approvals.read", "grants.request", "tree.read"],
+        "ip_networks": [],
+        "expires_at": "2100-01-01T00:00:00Z",
+        "version": 1,
+    } | changes
+    await db.execute(
+        "INSERT INTO platform_token VALUES ($1, $2, $3, $4, 1, now())",
+        *(trader_id, token_id, approval_id),
+        IDENTITY.statement(seal, typ="tripcord-token-seal+jws"),
+    )
     return party
 
 

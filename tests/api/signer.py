@@ -15,7 +15,7 @@ from app.verbs import wire
 from app.verbs.server import VerbServer, own_uid
 from scripts.clients.keys import KeyPair
 
-_IDENTITY = KeyPair.p256()
+IDENTITY = KeyPair.p256()
 
 
 class StandInSigner:
@@ -54,10 +54,10 @@ _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
         courier_connected=True,
         hsm_module="stand-in",
         not_enforced=(),
-        identity_jwk=_IDENTITY.public_jwk,
-        identity_jkt=_IDENTITY.jkt,
-        checkpoint_jwk=_IDENTITY.public_jwk,
-        checkpoint_jkt=_IDENTITY.jkt,
+        identity_jwk=IDENTITY.public_jwk,
+        identity_jkt=IDENTITY.jkt,
+        checkpoint_jwk=IDENTITY.public_jwk,
+        checkpoint_jkt=IDENTITY.jkt,
     ),
     wire.Decide: lambda asked: wire.Decided(
         approval_id=asked.approval_id,

@@ -77,6 +77,7 @@ async def test_a_branch_is_cut_and_the_rest_of_the_tree_lives(
         str(trader.root_id): "active",
         str(trader.device.token.token_id): "active",
         str(trader.session.token.token_id): "active",
+        str(trader.platform.token.token_id): "active",
         str(trader.credential_id): "revoked",
         str(trader.grant.token.token_id): "revoked",
     }

@@ -232,7 +232,7 @@ async def test_an_approved_lift_is_carried_out_by_the_signer_at_once(
     assert answer.json()["outcome"]["state"] == "active"
     relayed = signer.relayed()[-1]
     assert isinstance(relayed, wire.SealChange)
-    assert (relayed.approval_id, relayed.change) == (trader.approval_id, None)
+    assert (relayed.approval_id, relayed.statement) == (trader.approval_id, None)
 
 
 async def test_a_heartbeat_is_relayed_as_it_was_signed(
@@ -242,6 +242,6 @@ async def test_a_heartbeat_is_relayed_as_it_was_signed(
     answer = await caller.call("POST", "/v1/devices/heartbeat", by=trader.device, body=body)
     assert answer.status_code == 200
     (relayed,) = signer.relayed()
-    assert (relayed.change, relayed.statement) == ("device.heartbeat", "e30.e30.AA")
+    assert (relayed.approval_id, relayed.statement) == (wire.NO_APPROVAL, "e30.e30.AA")
     assert relayed.approval_id == wire.NO_APPROVAL
     assert relayed.origin.device_id == trader.device.token.token_id

@@ -238,6 +238,46 @@ async def test_a_link_and_a_grant_are_dead_until_the_phone_says_yes_and_again_af
     assert (answer["active"], answer["tripcord_kind"]) == (True, "grant")
     status, _ = await code_of(bot._submit_once, wish)
     assert status in {403, 503}  # no price and no courier: doubt means no
+    await do(bot.renew_token)
+    assert await do(shop.introspect, asked.token) != {"active": False}
+    ask_under = {"model_jwk": KeyPair.ed25519().public_jwk, "model": ask["model"]}
+    child = await do(bot.request_grant, **ask_under, ip_networks=["127.0.0.1"])
+    assert await do(shop.introspect, asked.token) == {"active": False}  # the new secret was used
+    shown = await do(phone.await_approval, template="bot_grant/1", approval_id=child.approval_id)
+    assert ("Beneath the bot", "Trend") in shown.screen.lines
+    assert ("May come from 1", "127.0.0.1/32") in shown.screen.lines
+    narrower = {"max_order": Money("20", "USDT").wire()}
+    assert await do(phone.narrow, asked.token_id, **narrower) == 2
+    limits = (await do(phone.node, asked.token_id))["limits"]
+    assert (limits["max_order"]["amount"], limits["free_limit"]["amount"]) == ("20", "10")
+    wider = await unchanged(code_of(phone.narrow, asked.token_id, markets=["BTCUSDT", "ETHUSDT"]))
+    assert wider == (403, "wider_than_parent")
     await do(phone.pull_the_cord)
     assert await do(shop.introspect, asked.token) == {"active": False}
     assert await unchanged(code_of(bot._submit_once, wish)) == (401, "token_rejected")
+
+
+async def test_a_platform_sees_what_the_phone_let_it_see_and_from_where(
+    phone: Phone, shop: Platform, unchanged: Unchanged
+) -> None:
+    await do(phone.enrol_totp, label="app")
+    await do(phone.renew_token)
+    asked = await do(
+        shop.request_token,
+        trader_id=phone.account.trader_id,
+        label="reports",
+        scope=["tree.read"],
+        ip_networks=["::ffff:127.0.0.0/104"],
+    )
+    assert await unchanged(code_of(shop.tree, asked.token)) == (401, "token_rejected")
+    prompt = await do(phone.await_approval, template="token_child/1")
+    assert ("May come from 1", "127.0.0.0/8") in prompt.screen.lines
+    await do(phone.decide, prompt, Decision.APPROVE)
+    assert [n["kind"] for n in await do(shop.tree, asked.token)] == ["trader", "platform"]
+    await do(phone.ask_networks, asked.token_id, [])
+    shown = await do(phone.await_approval, template="ip_change/1")
+    assert ("From now on from", "anywhere") in shown.screen.lines
+    assert await do(phone.narrow, asked.token_id, ip_networks=["127.0.0.2"]) == 2
+    assert await unchanged(code_of(shop.tree, asked.token)) == (403, "address_not_allowed")
+    refused = await code_of(phone.decide, shown, Decision.APPROVE)
+    assert refused == (409, "grant_refused")  # what was shown is not what is there any more

@@ -232,6 +232,30 @@ def actions() -> list[Any]:
         service_actions.NewRecoveryCodes(
             trader_id=TRADER, device_id=OTHER, codes=10, replaces=0, statement_sha256="s"
         ),
+        service_actions.TokenChild(
+            trader_id=TRADER,
+            token_id=OTHER,
+            parent_id=OTHER,
+            kind="platform",
+            platform_id=OTHER,
+            platform_name="p",
+            label="l",
+            jkt="j",
+            scope=["tree.read"],
+            ip_networks=[],
+            expires_at=datetime.now(UTC),
+            requested_by="demo",
+        ),
+        service_actions.IpChange(
+            trader_id=TRADER,
+            token_id=OTHER,
+            kind="grant",
+            label="l",
+            version=1,
+            from_networks=["192.0.2.0/24"],
+            to_networks=[],
+            requested_by="demo",
+        ),
     ]
 
 

@@ -51,6 +51,36 @@ GRANT: dict[str, Any] = {
     "max_order": {"amount": "2500", "quote": "USDT"},
     "expires_at": "2026-12-21T01:02:03Z",
     "requested_by": "demo",
+    "parent_grant_id": IDS["order_id"],
+    "parent_name": "Fund",
+    "scope": ["order"],
+    "ip_networks": ["192.0.2.0/24"],
+}
+CHILD: dict[str, Any] = {
+    "type": "token.child",
+    "trader_id": IDS["trader_id"],
+    "token_id": IDS["order_id"],
+    "parent_id": IDS["session_id"],
+    "kind": "platform",
+    "platform_name": "Demo",
+    "label": "reports",
+    "jkt": SHA,
+    "scope": ["tree.read"],
+    "ip_networks": ["192.0.2.0/24", "2001:db8::/32"],
+    "expires_at": "2026-12-21T01:02:03Z",
+    "requested_by": "platform:x",
+    "platform_id": IDS["grant_id"],
+}
+IP_CHANGE: dict[str, Any] = {
+    "type": "net.ip_change",
+    "trader_id": IDS["trader_id"],
+    "token_id": IDS["grant_id"],
+    "kind": "grant",
+    "label": "Trend",
+    "version": 3,
+    "from_networks": ["192.0.2.0/24"],
+    "to_networks": ["198.51.100.7/32"],
+    "requested_by": "device:x",
 }
 LINK: dict[str, Any] = {
     "type": "trade.key_link",
@@ -88,7 +118,10 @@ TEMPLATE_OF = {
     "bot.grant": "bot_grant/1",
     "trade.key_link": "key_link/1",
     "session.sign_in": "sign_in/1",
+    "token.child": "token_child/1",
+    "net.ip_change": "ip_change/1",
 }
+ACTIONS = [ORDER, GRANT, LINK, SIGN_IN, CHILD, IP_CHANGE]
 
 
 def shown(action: dict[str, Any]) -> list[tuple[str, str]]:
@@ -114,7 +147,7 @@ def leaves(value: Any) -> list[str]:
     return [{False: "no", True: "yes"}[value] if isinstance(value, bool) else str(value)]
 
 
-@pytest.mark.parametrize("action", [ORDER, GRANT, LEASED, LINK, SIGN_IN, LIFT])
+@pytest.mark.parametrize("action", [*ACTIONS, LEASED, LIFT])
 def test_every_leaf_of_every_action_is_on_the_screen_once(action: dict[str, Any]) -> None:
     assert sorted(value for _, value in shown(action)) == sorted(leaves(action))
 
@@ -145,6 +178,16 @@ def test_a_lease_shows_its_hours_and_nothing_that_is_no_whole_number() -> None:
             shown({**GRANT, "lease_hours": wrong})
 
 
+def test_no_address_list_reads_as_anywhere_and_never_as_nowhere() -> None:
+    assert ("May come from", "anywhere") in shown({**GRANT, "ip_networks": []})
+    assert ("From now on from", "anywhere") in shown({**IP_CHANGE, "to_networks": []})
+
+
+def test_a_plain_grant_says_that_it_hangs_beneath_none() -> None:
+    lines = shown({**GRANT, "parent_grant_id": None, "parent_name": None})
+    assert ("Beneath the bot", "none") in lines
+
+
 def test_a_sign_in_shows_where_it_comes_from() -> None:
     assert shown(SIGN_IN)[0] == ("Address", "203.0.113.7")
 
@@ -164,7 +207,7 @@ def test_a_field_the_phone_does_not_know_cannot_be_approved(change: dict[str, An
         shown({**ORDER, **change})
 
 
-@pytest.mark.parametrize("action", [ORDER, GRANT, LINK, SIGN_IN, LIFT])
+@pytest.mark.parametrize("action", [*ACTIONS, LIFT])
 def test_an_action_without_one_of_its_fields_cannot_be_approved(action: dict[str, Any]) -> None:
     for field in action.keys() - {"type"}:
         with pytest.raises(CannotRender, match="lacks"):

@@ -54,7 +54,7 @@ FORBIDDEN: list[tuple[str, str]] = [
     ("signer", "DELETE FROM re_enrolment"),
     ("signer", "UPDATE device SET name = 'x'"),
     ("signer", "UPDATE decision SET decision = 'deny'"),
-    ("signer", "UPDATE bot_grant SET limits = '{}'"),
+    ("signer", "UPDATE bot_grant SET model_jwk = '{}'"),
     ("signer", "UPDATE totp_factor SET digits = 8"),
     ("signer", "UPDATE approval SET action = '{}'"),
     ("signer", "UPDATE access_log SET rule = NULL"),

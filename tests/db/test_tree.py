@@ -109,9 +109,9 @@ async def test_a_root_without_its_trader_cannot_be_made(admin: asyncpg.Connectio
         await mint(admin, new_id(), "trader", None)
 
 
-async def test_a_tree_is_at_most_ten_nodes_deep(admin: asyncpg.Connection, tree: Tree) -> None:
+async def test_a_tree_is_at_most_eleven_nodes_deep(admin: asyncpg.Connection, tree: Tree) -> None:
     node = tree.grant
-    for _ in range(7):
+    for _ in range(8):
         node = (await mint(admin, tree.trader_id, "grant", node))["token_id"]
     with pytest.raises(asyncpg.CheckViolationError) as too_deep:
         await mint(admin, tree.trader_id, "grant", node)

@@ -182,7 +182,7 @@ class Phone:
             "iat": int(self.signer.clock.now().timestamp()) - ago,
         } | changes  # fmt: skip
         return SealChange(
-            trader_id=self.trader_id, origin=self.origin, change="device.heartbeat",
+            trader_id=self.trader_id, origin=self.origin,
             statement=jws(device or self.device, DEVICE_TYP, claims),
         )  # fmt: skip
 

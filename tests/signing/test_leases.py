@@ -153,7 +153,7 @@ async def _by_a_foreign_device(trader: Trader) -> SealChange:
     await other.enrol()
     theirs = other.heartbeat(trader_id=str(trader.trader_id))
     return SealChange(
-        trader_id=trader.trader_id, origin=other.origin, change="device.heartbeat",
+        trader_id=trader.trader_id, origin=other.origin,
         statement=theirs.statement,
     )  # fmt: skip
 
@@ -161,7 +161,7 @@ async def _by_a_foreign_device(trader: Trader) -> SealChange:
 async def _of_nobody(trader: Trader) -> SealChange:
     tap = trader.heartbeat()
     return SealChange(
-        trader_id=trader.trader_id, origin=Origin(actor="device:x"), change="device.heartbeat",
+        trader_id=trader.trader_id, origin=Origin(actor="device:x"),
         statement=tap.statement,
     )  # fmt: skip
 
@@ -232,18 +232,19 @@ async def test_a_change_is_named_by_an_approval_or_by_a_statement_never_by_both_
     tap = trader.heartbeat()
     both = SealChange(
         trader_id=trader.trader_id, origin=trader.origin, approval_id=new_id(),
-        change="device.heartbeat", statement=tap.statement,
+        statement=tap.statement,
     )  # fmt: skip
-    bare = SealChange(trader_id=trader.trader_id, origin=trader.origin, change="device.heartbeat")
-    loose = SealChange(trader_id=trader.trader_id, origin=trader.origin, statement=tap.statement)
+    neither = SealChange(trader_id=trader.trader_id, origin=trader.origin)
+    other = SealChange(
+        trader_id=trader.trader_id, origin=trader.origin,
+        statement=trader.bind_request(await trader.another_code()).statement,
+    )  # fmt: skip
     assert await signer.refusal(both) == "malformed"
-    assert await signer.refusal(bare) == "malformed"
-    assert await signer.refusal(loose) == "approval_not_found"
+    assert await signer.refusal(neither) == "approval_not_found"
+    assert await signer.refusal(other) == "signature_rejected"
 
 
-async def test_a_grant_without_a_lease_has_the_bytes_it_always_had(
-    signer: Signer, bot: Bot, leased: Bot
-) -> None:
+async def test_a_grant_says_whether_it_has_a_lease(signer: Signer, bot: Bot, leased: Bot) -> None:
     limits = "SELECT limits FROM bot_grant WHERE grant_id = $1"
-    assert b"lease" not in await signer.admin.fetchval(limits, bot.grant_id)
+    assert b'"lease_hours":null' in await signer.admin.fetchval(limits, bot.grant_id)
     assert b'"lease_hours":2' in await signer.admin.fetchval(limits, leased.grant_id)

@@ -148,11 +148,14 @@ class Trader(Phone):
     ) -> tuple[RequestedGrant, Bot]:
         """Ask for a grant as the api does for a platform; its token is dead until it is sealed."""
         model, wanted = model or Ed25519(), LIMITS | (limits or {})
+        amounts: dict[str, Any] = {
+            name: Amount(amount=amount, quote="USDT") for name, amount in wanted.items()
+        }
         asked = GrantRequest(
             trader_id=self.trader_id, parent_id=self.credential_id, public_jwk=model.jwk,
             model_name="model", model_digest="sha256:0", model_version="1",
             markets=["BTCUSDT", "ETHUSDT"], expires_at=None, lease_hours=lease_hours,
-            **{name: Amount(amount=amount, quote="USDT") for name, amount in wanted.items()},
+            **amounts,
         )  # fmt: skip
         requested = await self.signer.grants.request(
             asked, requested_by="platform", origin=Origin(actor="platform:x")

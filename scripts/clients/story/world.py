@@ -10,8 +10,9 @@ from scripts.clients.cord import Receipt
 from scripts.clients.encoding import Secret
 from scripts.clients.http import Api
 from scripts.clients.phone import Phone
-from scripts.clients.platform import GrantRequest, Invitation, Platform
+from scripts.clients.platform import Invitation, Platform
 from scripts.clients.stack import Addresses, Stack
+from scripts.clients.tokens import GrantRequest
 from scripts.clients.venue import VenueKey, VenueSite
 from scripts.clients.view import View
 

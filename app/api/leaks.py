@@ -1,0 +1,94 @@
+"""/v1/leaks: tokens somebody found in public, and the pattern to find them by."""
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from app.accesslog.models import SYSTEM_TRADER, Entry, Event
+from app.api import shapes_tree
+from app.api.edge import AnyRequest
+from app.api.services import Services
+from app.core import token
+from app.core.token import SCANNER_PATTERN, Token, TokenKind, TokenMalformed
+from app.platforms import store as platforms
+from app.tokens import nodes
+
+_KILLED = (TokenKind.DEVICE, TokenKind.SESSION, TokenKind.GRANT, TokenKind.PLATFORM)
+_CHECKSUM = (
+    "The last 6 characters are the CRC-32 (IEEE) of everything before them, as 4 big-endian bytes"
+    " in base62 (0-9A-Za-z), padded with 0 on the left."
+)
+
+
+class LeakController(Controller):
+    tags = ("leaks",)
+
+    @get("/.well-known/tripcord-token-pattern")
+    async def pattern(self, services: NamedDependency[Services]) -> shapes_tree.TokenPattern:
+        """What secret scanners look for, and where they tell of it."""
+        return shapes_tree.TokenPattern(
+            pattern=SCANNER_PATTERN,
+            checksum=_CHECKSUM,
+            report_to=f"{services.public_origin}/v1/leaks",
+        )
+
+    @post("/v1/leaks", status_code=202)
+    async def report(
+        self,
+        request: AnyRequest,
+        data: JSONBody[shapes_tree.Leaks],
+        services: NamedDependency[Services],
+    ) -> shapes_tree.LeaksTaken:
+        """Revoke what was found, with everything beneath it, before this answers.
+
+        The answer is the same whatever was found: who asks whether a token lives has ended it.
+        No limit per address stands here yet; a report costs one look-up a token.
+        """
+        for leak in data.leaks:
+            await _end(services, request, leak)
+        return shapes_tree.LeaksTaken(received=len(data.leaks))
+
+
+async def _end(services: Services, request: AnyRequest, leak: shapes_tree.Leak) -> None:
+    try:
+        found: Token | None = token.parse(leak.token, *_KILLED, TokenKind.CLIENT)
+    except TokenMalformed:
+        found = None
+    if found is None or not await _revoked(services, request, found):
+        await services.edge.log_miss(
+            request, None if found is None else found.token_id, rule="leak_unknown"
+        )
+        return
+    # The fence's own entry is on the trader's chain; where it was found, the system's chain says.
+    await services.read_log.append(
+        Entry(
+            trader_id=SYSTEM_TRADER,
+            event=Event.LEAK_REPORTED,
+            origin=services.edge.origin(request, "anyone"),
+            subject_id=found.token_id,
+            rule=None if leak.url is None else _where(leak.url),
+        )
+    )
+
+
+async def _revoked(services: Services, request: AnyRequest, found: Token) -> bool:
+    async with services.db.session() as tx:
+        if found.kind is TokenKind.CLIENT:
+            return await platforms.end_token(tx, found)
+        live = await nodes.is_live(
+            tx, found.trader_id, found.token_id, found.kind.value, found.secret_hash()
+        )
+    if live:
+        await services.revocations.revoke(
+            found.trader_id,
+            found.token_id,
+            reason="leaked",
+            origin=services.edge.origin(request, "leak"),
+        )
+    return live
+
+
+def _where(url: str) -> str:
+    """The place as told, without anything that could be the token itself."""
+    place = url.partition("?")[0].partition("#")[0]
+    return "".join(c for c in place if c.isprintable())[:256] if "tc_" not in place else "elsewhere"
