@@ -29,6 +29,7 @@ from app.api.cord_lane import CordLane
 from app.api.credentials import CredentialController, PlatformCredentialController
 from app.api.devices import DeviceController, FactorController, SealingKeyController
 from app.api.health import HealthController
+from app.api.issuer import IssuerController
 from app.api.log import AccessLogController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
@@ -42,6 +43,7 @@ from app.api.shedding import Shedding
 from app.api.strict import StrictRequest
 from app.api.tokens import TokenController
 from app.api.traders import TraderController
+from app.api.webhooks import WebhookController
 from app.config import ApiSettings, ConfigurationRefused, load
 from app.core.errors import DomainError
 from app.wiring.api import api
@@ -74,6 +76,7 @@ CONTROLLERS = (
     FactorController,
     HealthController,
     IncidentController,
+    IssuerController,
     OAuthController,
     OrderController,
     PlatformCredentialController,
@@ -85,6 +88,7 @@ CONTROLLERS = (
     SettingController,
     TokenController,
     TraderController,
+    WebhookController,
 )
 
 _LOG = logging.getLogger(__name__)

@@ -49,6 +49,7 @@ STATUS: dict[str, int] = {
     "checkpoint_not_found": 404,
     "re_enrolment_not_found": 404,
     "venue_not_found": 404,  # as yet only the operator's command tells it
+    "webhook_not_found": 404,
     # not in this state
     "approval_not_pending": 409,
     "approval_not_approved": 409,
@@ -69,6 +70,9 @@ STATUS: dict[str, int] = {
     "re_enrolment_over": 409,
     "waiting_time_not_over": 409,
     "recovery_codes_refused": 409,
+    "webhook_not_active": 409,
+    "too_many_webhooks": 409,
+    "rotation_under_way": 409,
     # no
     "totp_rejected": 403,
     "factor_too_weak": 403,
@@ -85,6 +89,7 @@ STATUS: dict[str, int] = {
     "venue_permissions_refused": 403,
     "wider_than_parent": 403,
     "order_expired": 403,
+    "statement_unproven": 403,
     # understood, and wrong
     "key_rejected": 422,
     "amount_refused": 422,
@@ -96,6 +101,7 @@ STATUS: dict[str, int] = {
     "venue_request_refused": 422,
     "venue_request_mismatch": 422,
     "release_refused": 422,
+    "webhook_url_refused": 422,
     # too much
     "trader_busy": 429,
     "totp_locked": 429,

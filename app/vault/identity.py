@@ -58,7 +58,7 @@ class StatementKey:
 
 
 class Identity:
-    """The statement keys and the issuer's. Make it after `HsmWorkers.start()`, which learns their points."""
+    """All of them. Make it after `HsmWorkers.start()`, which learns their public halves."""
 
     def __init__(self, workers: HsmWorkers) -> None:
         status = workers.status

@@ -18,6 +18,7 @@ from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
+from app.webhooks.registry import WebhookRegistry
 
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
@@ -74,6 +75,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             incidents=IncidentService(cord, clock),
             grant_requests=GrantRequests(db, clock),
             sign_ins=SignIns(db, clock),
+            webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),
             public_origin=origin,
             stopping=asyncio.Event(),
         )

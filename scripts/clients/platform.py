@@ -96,6 +96,11 @@ class Platform:
             UUID(body["token_id"]), Secret(body["token"]), UUID(body["approval_id"])
         )
 
+    def register_webhook(self, url: str, events: list[str] | None = None) -> Json:
+        """Be told of revokes and credential changes. Keep the key for `webhook.Receiver`."""
+        body: Json = {"url": url} if events is None else {"url": url, "events": events}
+        return self._post("/v1/webhooks", body)
+
     def introspect(self, token: Secret) -> Json:
         """RFC 7662. Ask on every privileged call; a dead and an unknown token look the same."""
         answer = self._api.call(

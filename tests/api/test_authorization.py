@@ -104,6 +104,7 @@ async def test_asking_what_a_route_offers_runs_none_of_its_handlers(
             "GET",
             "POST",
             "PUT",
+            "PATCH",
             "DELETE",
             "OPTIONS",
         }
