@@ -33,6 +33,7 @@ from app.api.health import HealthController
 from app.api.heartbeats import HeartbeatController
 from app.api.introspection import introspection
 from app.api.introspection_schema import DocumentedByHand
+from app.api.issuer import IssuerController
 from app.api.ladder import LadderController
 from app.api.leaks import LeakController
 from app.api.log import AccessLogController
@@ -49,6 +50,7 @@ from app.api.strict import StrictRequest
 from app.api.token_nodes import TokenNodeController
 from app.api.tokens import TokenController
 from app.api.traders import TraderController
+from app.api.webhooks import WebhookController
 from app.config import ApiSettings, ConfigurationRefused, load
 from app.core.errors import DomainError
 from app.wiring.api import api
@@ -85,6 +87,7 @@ CONTROLLERS = (
     IncidentController,
     LadderController,
     LeakController,
+    IssuerController,
     OAuthController,
     OrderController,
     PlatformCredentialController,
@@ -97,6 +100,7 @@ CONTROLLERS = (
     TokenController,
     TokenNodeController,
     TraderController,
+    WebhookController,
 )
 
 _LOG = logging.getLogger(__name__)

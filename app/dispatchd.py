@@ -1,4 +1,4 @@
-"""`python -m app.dispatchd`: bring the outbox to the phones, until SIGTERM or SIGINT."""
+"""`python -m app.dispatchd`: bring the outbox to phones and webhooks, until SIGTERM or SIGINT."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ async def run(settings: DispatcherSettings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with dispatcher(settings) as working:
-        _LOG.info("dispatcher ready")
+        _LOG.info("dispatcher ready", extra={"channels": sorted(working.by_name)})
         await working.run(stop)
     _LOG.info("dispatcher stopped")
 

@@ -404,6 +404,29 @@ END $$;
 
 ALTER FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE webhook SET state = 'disabled', disabled_at = clock_timestamp(),
+                       disabled_reason = p_reason
+     WHERE platform_id = p_platform AND webhook_id = p_webhook AND state IN ('active', 'paused');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE outbox SET state = 'dead', last_error = 'webhook_disabled',
+                      finished_at = clock_timestamp(), leased_until = NULL
+     WHERE target_id = p_webhook AND state = 'pending';
+    PERFORM append_entry(
+        '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
+        'webhook.disabled', 'dispatcher', NULL, NULL, p_webhook, 'ok', p_reason, NULL, NULL, NULL,
+        NULL, NULL, NULL);
+    RETURN true;
+END $$;
+
+ALTER FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) RETURNS smallint
     LANGUAGE plpgsql STABLE
     AS $$
@@ -899,6 +922,19 @@ END $$;
 
 ALTER FUNCTION public.nonce_secrets() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE webhook_key SET public_key = p_key
+     WHERE platform_id = p_platform AND webhook_id = p_webhook AND version = p_version
+       AND public_key IS NULL;
+    RETURN FOUND;
+END $$;
+
+ALTER FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_another_ending() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1250,6 +1286,71 @@ END $$;
 
 ALTER FUNCTION public.tell_of_containment(p_venue text, p_containment uuid, p_limit integer) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.tell_of_revocation() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM revocation r
+                    WHERE r.trader_id = NEW.trader_id AND r.token_id = ANY (NEW.path)
+                      AND r.revocation_id <> NEW.revocation_id) THEN
+        PERFORM tell_platform(NEW.trader_id, 'session-revoked', 'revocation', NEW.revocation_id,
+                              NEW.log_position);
+    END IF;
+    RETURN NULL;
+END $$;
+
+ALTER FUNCTION public.tell_of_revocation() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.tell_platform(p_trader uuid, p_event text, p_fact text, p_rid uuid, p_position bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    told integer;
+BEGIN
+    INSERT INTO outbox (trader_id, channel, topic, rid, target_id, subject, priority, due_at,
+                        expires_at)
+    SELECT p_trader, 'webhook',
+           CASE p_event WHEN 'session-revoked' THEN 'revoked' ELSE 'security' END, p_rid,
+           w.webhook_id, jsonb_build_object('event', p_event, 'fact', p_fact, 'position', p_position),
+           CASE p_event WHEN 'session-revoked' THEN 0 ELSE 1 END,
+           clock_timestamp(), clock_timestamp() + interval '72 hours'
+      FROM trader t JOIN platform p USING (platform_id) JOIN webhook w USING (platform_id)
+     WHERE t.trader_id = p_trader AND p.disabled_at IS NULL
+       AND w.state IN ('active', 'paused') AND p_event = ANY (w.events);
+    GET DIAGNOSTICS told = ROW_COUNT;
+    RETURN told;
+END $$;
+
+ALTER FUNCTION public.tell_platform(p_trader uuid, p_event text, p_fact text, p_rid uuid, p_position bigint) OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.test_webhook(p_platform uuid, p_webhook uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    message uuid;
+BEGIN
+    PERFORM 1 FROM webhook w
+      WHERE w.platform_id = p_platform AND w.webhook_id = p_webhook AND w.state = 'active'
+        FOR NO KEY UPDATE;
+    IF NOT FOUND OR EXISTS (
+        SELECT FROM outbox o WHERE o.target_id = p_webhook AND o.state = 'pending'
+           AND o.subject ->> 'event' = 'verification') THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO outbox (trader_id, channel, topic, rid, target_id, subject, priority, due_at,
+                        expires_at)
+    VALUES ('00000000-0000-0000-0000-000000000000', 'webhook', 'security', p_webhook, p_webhook,
+            jsonb_build_object('event', 'verification', 'fact', 'webhook'), 2, clock_timestamp(),
+            clock_timestamp() + interval '72 hours')
+    RETURNING message_id INTO message;
+    RETURN message;
+END $$;
+
+ALTER FUNCTION public.test_webhook(p_platform uuid, p_webhook uuid) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1595,7 +1696,7 @@ CREATE TABLE public.outbox (
     message_id uuid DEFAULT gen_random_uuid() NOT NULL,
     topic text NOT NULL,
     rid uuid NOT NULL,
-    device_id uuid NOT NULL,
+    device_id uuid,
     priority smallint NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     due_at timestamp with time zone NOT NULL,
@@ -1605,8 +1706,17 @@ CREATE TABLE public.outbox (
     state text DEFAULT 'pending'::text NOT NULL,
     last_error text,
     finished_at timestamp with time zone,
+    channel text DEFAULT 'push'::text NOT NULL,
+    target_id uuid,
+    subject jsonb,
+    failures smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT a_doorbell_has_a_device CHECK (((channel = 'push'::text) = (device_id IS NOT NULL))),
+    CONSTRAINT a_webhook_message_has_a_target_and_a_subject CHECK ((((channel = 'webhook'::text) = (target_id IS NOT NULL)) AND ((channel <> 'webhook'::text) OR (subject IS NOT NULL)))),
     CONSTRAINT finished_at_goes_with_an_end CHECK (((state = 'pending'::text) = (finished_at IS NULL))),
+    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['push'::text, 'webhook'::text]))),
+    CONSTRAINT outbox_failures_check CHECK ((failures >= 0)),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'expired'::text, 'undeliverable'::text, 'dead'::text]))),
+    CONSTRAINT outbox_subject_check CHECK ((jsonb_typeof(subject) = 'object'::text)),
     CONSTRAINT outbox_topic_check CHECK ((topic = ANY (ARRAY['approval'::text, 'login'::text, 'revoked'::text, 'security'::text])))
 );
 
@@ -1878,6 +1988,37 @@ CREATE TABLE public.venue_open_order (
 
 ALTER TABLE public.venue_open_order OWNER TO tripcord_owner;
 
+CREATE TABLE public.webhook (
+    platform_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    url text NOT NULL,
+    events text[] NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failing_since timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    CONSTRAINT disabled_says_when_and_why CHECK ((((state = 'disabled'::text) = (disabled_at IS NOT NULL)) AND ((disabled_at IS NULL) = (disabled_reason IS NULL)))),
+    CONSTRAINT webhook_events_check CHECK (((cardinality(events) > 0) AND (events <@ ARRAY['session-revoked'::text, 'credential-change'::text]))),
+    CONSTRAINT webhook_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'disabled'::text, 'deleted'::text]))),
+    CONSTRAINT webhook_url_check CHECK (((length(url) >= 9) AND (length(url) <= 2048)))
+);
+
+ALTER TABLE public.webhook OWNER TO tripcord_owner;
+
+CREATE TABLE public.webhook_key (
+    platform_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    version integer NOT NULL,
+    public_key bytea,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    retires_at timestamp with time zone,
+    CONSTRAINT webhook_key_public_key_check CHECK ((octet_length(public_key) = 32)),
+    CONSTRAINT webhook_key_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.webhook_key OWNER TO tripcord_owner;
+
 CREATE TABLE public.wrapped_seed (
     trader_id uuid NOT NULL,
     factor_id uuid NOT NULL,
@@ -2024,6 +2165,15 @@ ALTER TABLE ONLY public.venue_open_order
 ALTER TABLE ONLY public.venue
     ADD CONSTRAINT venue_pkey PRIMARY KEY (venue_id);
 
+ALTER TABLE ONLY public.webhook_key
+    ADD CONSTRAINT webhook_key_pkey PRIMARY KEY (platform_id, webhook_id, version);
+
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (platform_id, webhook_id);
+
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_webhook_id_key UNIQUE (webhook_id);
+
 ALTER TABLE ONLY public.wrapped_secret
     ADD CONSTRAINT wrapped_secret_pkey PRIMARY KEY (trader_id, credential_id);
 
@@ -2052,9 +2202,13 @@ CREATE INDEX exchange_credential_venue ON public.exchange_credential USING btree
 
 CREATE UNIQUE INDEX one_open_re_enrolment ON public.re_enrolment USING btree (trader_id) WHERE (state = 'waiting'::text);
 
-CREATE INDEX outbox_due ON public.outbox USING btree (priority, due_at) WHERE (state = 'pending'::text);
+CREATE INDEX outbox_due ON public.outbox USING btree (channel, priority, due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX outbox_target ON public.outbox USING btree (target_id, priority, due_at) WHERE ((state = 'pending'::text) AND (target_id IS NOT NULL));
 
 CREATE INDEX recovery_code_set ON public.recovery_code USING btree (trader_id, set_number);
+
+CREATE INDEX revocation_node ON public.revocation USING btree (trader_id, token_id);
 
 CREATE INDEX revocation_open ON public.revocation USING btree (revoked_at) WHERE (cleanup_state <> 'done'::text);
 
@@ -2093,6 +2247,8 @@ CREATE TRIGGER re_enrolment_begins_waiting BEFORE INSERT ON public.re_enrolment 
 CREATE TRIGGER re_enrolment_ends_once BEFORE UPDATE ON public.re_enrolment FOR EACH ROW EXECUTE FUNCTION public.refuse_other_re_enrolment();
 
 CREATE TRIGGER revocation_goes_forward BEFORE UPDATE ON public.revocation FOR EACH ROW EXECUTE FUNCTION public.refuse_reopening();
+
+CREATE TRIGGER revocation_is_told AFTER INSERT ON public.revocation FOR EACH ROW EXECUTE FUNCTION public.tell_of_revocation();
 
 CREATE TRIGGER revocation_takes_the_traders_mode BEFORE INSERT ON public.revocation FOR EACH ROW WHEN ((new.mode IS NULL)) EXECUTE FUNCTION public.take_cleanup_mode();
 
@@ -2200,10 +2356,10 @@ ALTER TABLE ONLY public.node_usage
     ADD CONSTRAINT node_usage_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
 
 ALTER TABLE ONLY public.outbox
-    ADD CONSTRAINT outbox_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+    ADD CONSTRAINT outbox_target_id_fkey FOREIGN KEY (target_id) REFERENCES public.webhook(webhook_id);
 
 ALTER TABLE ONLY public.outbox
-    ADD CONSTRAINT outbox_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+    ADD CONSTRAINT outbox_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
 
 ALTER TABLE ONLY public.platform_token
     ADD CONSTRAINT platform_token_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
@@ -2279,6 +2435,12 @@ ALTER TABLE ONLY public.venue_containment
 
 ALTER TABLE ONLY public.venue_open_order
     ADD CONSTRAINT venue_open_order_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
+
+ALTER TABLE ONLY public.webhook_key
+    ADD CONSTRAINT webhook_key_platform_id_webhook_id_fkey FOREIGN KEY (platform_id, webhook_id) REFERENCES public.webhook(platform_id, webhook_id);
+
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_platform_id_fkey FOREIGN KEY (platform_id) REFERENCES public.platform(platform_id);
 
 ALTER TABLE ONLY public.wrapped_secret
     ADD CONSTRAINT wrapped_secret_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
@@ -2365,6 +2527,9 @@ GRANT ALL ON FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_l
 REVOKE ALL ON FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit integer) TO tripcord_api;
 
+REVOKE ALL ON FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) TO tripcord_dispatcher;
+
 REVOKE ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_api;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_cord;
@@ -2423,6 +2588,9 @@ REVOKE ALL ON FUNCTION public.networks_within(p_inner cidr[], p_outer cidr[]) FR
 REVOKE ALL ON FUNCTION public.nonce_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.nonce_secrets() TO tripcord_api;
 
+REVOKE ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) TO tripcord_dispatcher;
+
 REVOKE ALL ON FUNCTION public.refuse_another_ending() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_begun_ended() FROM PUBLIC;
@@ -2477,6 +2645,14 @@ REVOKE ALL ON FUNCTION public.take_cleanup_mode() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.tell_of_containment(p_venue text, p_containment uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tell_of_containment(p_venue text, p_containment uuid, p_limit integer) TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.tell_of_revocation() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.tell_platform(p_trader uuid, p_event text, p_fact text, p_rid uuid, p_position bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tell_platform(p_trader uuid, p_event text, p_fact text, p_rid uuid, p_position bigint) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.test_webhook(p_platform uuid, p_webhook uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.test_webhook(p_platform uuid, p_webhook uuid) TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_api;
@@ -2619,6 +2795,16 @@ GRANT SELECT ON TABLE public.market_snapshot TO tripcord_api;
 
 GRANT SELECT ON TABLE public.outbox TO tripcord_dispatcher;
 
+GRANT SELECT(trader_id) ON TABLE public.outbox TO tripcord_signer;
+
+GRANT SELECT(message_id) ON TABLE public.outbox TO tripcord_signer;
+
+GRANT SELECT(topic) ON TABLE public.outbox TO tripcord_signer;
+
+GRANT SELECT(rid) ON TABLE public.outbox TO tripcord_signer;
+
+GRANT SELECT(created_at) ON TABLE public.outbox TO tripcord_signer;
+
 GRANT UPDATE(due_at) ON TABLE public.outbox TO tripcord_dispatcher;
 
 GRANT UPDATE(attempts) ON TABLE public.outbox TO tripcord_dispatcher;
@@ -2626,10 +2812,19 @@ GRANT UPDATE(attempts) ON TABLE public.outbox TO tripcord_dispatcher;
 GRANT UPDATE(leased_until) ON TABLE public.outbox TO tripcord_dispatcher;
 
 GRANT UPDATE(state) ON TABLE public.outbox TO tripcord_dispatcher;
+GRANT SELECT(state) ON TABLE public.outbox TO tripcord_signer;
 
 GRANT UPDATE(last_error) ON TABLE public.outbox TO tripcord_dispatcher;
 
 GRANT UPDATE(finished_at) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT SELECT(channel) ON TABLE public.outbox TO tripcord_signer;
+
+GRANT SELECT(target_id) ON TABLE public.outbox TO tripcord_signer;
+
+GRANT SELECT(subject) ON TABLE public.outbox TO tripcord_signer;
+
+GRANT UPDATE(failures) ON TABLE public.outbox TO tripcord_dispatcher;
 
 GRANT SELECT ON TABLE public.platform TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.platform TO tripcord_operator;
@@ -2774,6 +2969,41 @@ GRANT SELECT ON TABLE public.venue_containment TO tripcord_operator;
 GRANT SELECT ON TABLE public.venue_open_order TO tripcord_api;
 GRANT SELECT ON TABLE public.venue_open_order TO tripcord_signer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.venue_open_order TO tripcord_courier;
+
+GRANT SELECT ON TABLE public.webhook TO tripcord_api;
+GRANT SELECT ON TABLE public.webhook TO tripcord_dispatcher;
+GRANT SELECT ON TABLE public.webhook TO tripcord_operator;
+
+GRANT INSERT(platform_id) ON TABLE public.webhook TO tripcord_api;
+GRANT SELECT(platform_id) ON TABLE public.webhook TO tripcord_signer;
+
+GRANT INSERT(webhook_id) ON TABLE public.webhook TO tripcord_api;
+GRANT SELECT(webhook_id) ON TABLE public.webhook TO tripcord_signer;
+
+GRANT INSERT(url) ON TABLE public.webhook TO tripcord_api;
+
+GRANT INSERT(events),UPDATE(events) ON TABLE public.webhook TO tripcord_api;
+
+GRANT UPDATE(state) ON TABLE public.webhook TO tripcord_api;
+GRANT SELECT(state) ON TABLE public.webhook TO tripcord_signer;
+
+GRANT UPDATE(failing_since) ON TABLE public.webhook TO tripcord_api;
+GRANT UPDATE(failing_since) ON TABLE public.webhook TO tripcord_dispatcher;
+
+GRANT UPDATE(disabled_at) ON TABLE public.webhook TO tripcord_api;
+
+GRANT UPDATE(disabled_reason) ON TABLE public.webhook TO tripcord_api;
+
+GRANT SELECT ON TABLE public.webhook_key TO tripcord_api;
+GRANT SELECT ON TABLE public.webhook_key TO tripcord_dispatcher;
+
+GRANT INSERT(platform_id) ON TABLE public.webhook_key TO tripcord_api;
+
+GRANT INSERT(webhook_id) ON TABLE public.webhook_key TO tripcord_api;
+
+GRANT INSERT(version) ON TABLE public.webhook_key TO tripcord_api;
+
+GRANT UPDATE(retires_at) ON TABLE public.webhook_key TO tripcord_api;
 
 GRANT SELECT,INSERT ON TABLE public.wrapped_seed TO tripcord_signer;
 

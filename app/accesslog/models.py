@@ -92,6 +92,15 @@ class Event(StrEnum):
     # the token tree
     TOKEN_ROTATED = "token.rotated"  # noqa: S105
     LEAK_REPORTED = "leak.reported"
+    # webhooks: told on the system's chain, for they are a platform's
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOKS_READ = "webhooks.read"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_KEY_ROTATED = "webhook.key_rotated"
+    WEBHOOK_TESTED = "webhook.tested"
+    WEBHOOK_DELETED = "webhook.deleted"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    STATEMENT_REFUSED = "statement.refused"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

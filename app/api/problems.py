@@ -55,6 +55,7 @@ STATUS: dict[str, int] = {
     "checkpoint_not_found": 404,
     "re_enrolment_not_found": 404,
     "venue_not_found": 404,  # as yet only the operator's command tells it
+    "webhook_not_found": 404,
     # not in this state
     "approval_not_pending": 409,
     "approval_not_approved": 409,
@@ -82,6 +83,9 @@ STATUS: dict[str, int] = {
     "revoked_is_final": 409,
     "heartbeat_refused": 409,
     "platform_key_refused": 409,
+    "webhook_not_active": 409,
+    "too_many_webhooks": 409,
+    "rotation_under_way": 409,
     # no
     "totp_rejected": 403,
     "factor_too_weak": 403,
@@ -101,6 +105,7 @@ STATUS: dict[str, int] = {
     "insufficient_scope": 403,
     "order_expired": 403,
     "loosening_needs_approval": 403,
+    "statement_unproven": 403,
     # understood, and wrong
     "key_rejected": 422,
     "amount_refused": 422,
@@ -112,6 +117,7 @@ STATUS: dict[str, int] = {
     "venue_request_refused": 422,
     "venue_request_mismatch": 422,
     "release_refused": 422,
+    "webhook_url_refused": 422,
     # too much
     "trader_busy": 429,
     "too_many_requests": 429,

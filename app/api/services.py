@@ -21,6 +21,10 @@ from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import SignerStatus, Status, Verb
+from app.webhooks.registry import WebhookRegistry
+
+ISSUER_SECONDS = 60.0
+"""How long the issuer's public key is told again without asking the signer."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +41,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     lift_requests: LiftRequests
     node_requests: NodeRequests
     sign_ins: SignIns
+    webhooks: WebhookRegistry
     public_origin: str
     stopping: asyncio.Event
+    known_issuer: list[tuple[float, SignerStatus]] = msgspec.field(default_factory=list)
 
     async def ask_signer(self, request: AnyRequest, verb: Verb) -> Any:
         """Relay a verb; a refusal that the signer has logged is not logged again here."""
@@ -47,6 +53,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         except RefusedByPeer as refused:
             request.scope[SIGNER_LOGGED] = refused.logged  # type: ignore[literal-required]
             raise
+
+    async def issuer_status(self) -> SignerStatus:
+        """As `signer_status`, at most a minute old: for what anybody may ask, again and again."""
+        now = asyncio.get_running_loop().time()
+        if not self.known_issuer or now - self.known_issuer[0][0] > ISSUER_SECONDS:
+            self.known_issuer[:] = [(now, await self.signer_status())]
+        return self.known_issuer[0][1]
 
     async def signer_status(self) -> SignerStatus:
         status: SignerStatus = await self.signer.call(Status())

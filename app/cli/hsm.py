@@ -17,6 +17,7 @@ from app.config import HsmSettings
 from app.core.secret import Secret
 
 SETUP_SECONDS = 120
+ISSUER = "issuer-v1"
 TOKEN_LABEL = "tripcord"  # noqa: S105 - a label
 
 _SOFTHSM = "softhsm/libsofthsm2.so"
@@ -48,10 +49,18 @@ def ensure_embedded_token(site: Site, module: Path) -> Path:
     """Make the token on the first run, as the signer's account; returns the check-value file.
 
     The check values are pinned once. Later runs leave them alone: it is the signer that compares.
+    A token of an earlier version lacks the issuer key: it is made and pinned, if all other keys are
+    the pinned ones.
+
+    Raises
+    ------
+    CommandRefused
+        The token could not be made, or a key in it is not the pinned one.
     """
     directory = site.own_directory("signer", "hsm")
     pinned = directory / "check_values.json"
-    if pinned.exists():
+    known = msgspec.json.decode(pinned.read_bytes(), type=dict[str, str]) if pinned.exists() else {}
+    if known and ISSUER in known:
         return pinned
     account = site.account("signer")
     pin_file = site.secrets.file("hsm_pin", reader=account)
@@ -60,6 +69,8 @@ def ensure_embedded_token(site: Site, module: Path) -> Path:
         *("--token-label", TOKEN_LABEL),
         site=site,
     )
+    if known and values | known != values:
+        raise CommandRefused("the HSM's keys differ from the pinned ones; nothing was pinned anew.")
     write_private(pinned, msgspec.json.encode(values), account)
     return pinned
 

@@ -44,6 +44,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return self.signer_socket.with_name("for_courier.sock")
 
     @property
+    def signer_dispatcher_socket(self) -> Path:
+        return self.signer_socket.with_name("for_dispatcher.sock")
+
+    @property
     def sandbox_url(self) -> str:
         return f"http://{LOOPBACK}:{self.sandbox_port}"
 
@@ -90,9 +94,11 @@ def signer(site: Site, plan: Plan) -> Part:
         "SANDBOX_URL": plan.sandbox_url,
         "SIGNER_SOCKET": str(plan.signer_socket),
         "SIGNER_COURIER_SOCKET": str(plan.signer_courier_socket),
+        "SIGNER_DISPATCHER_SOCKET": str(plan.signer_dispatcher_socket),
         "COURIER_SOCKET": str(plan.courier_socket),
         "PEER_UIDS": site.uids("api"),
         "COURIER_UIDS": site.uids("courier"),
+        "DISPATCHER_UIDS": site.uids("dispatcher"),
     }
     ready = socket_accepts(plan.signer_socket)
     return _part(site, "signer", python_module("app.signerd"), settings, ready)
@@ -110,11 +116,15 @@ def courier(site: Site, plan: Plan) -> Part:
 
 
 def dispatcher(site: Site, plan: Plan) -> Part:
-    """The only part that gets the push service's credentials."""
+    """The only part that gets the push service's credentials, and what signs webhooks."""
+    secret = site.secrets.file("webhook_secret", reader=site.account("dispatcher"))
     settings = _database(site, plan, "dispatcher") | {
         "PUBLIC_ORIGIN": plan.public_origin,
         "FCM_CREDENTIALS_FILE": str(site.directory / "secrets" / "fcm_credentials"),
         "FCM_URL": plan.mock_push_url,
+        "SIGNER_DISPATCHER_SOCKET": str(plan.signer_dispatcher_socket),
+        "WEBHOOK_SECRET_FILE": str(secret),
+        "WEBHOOK_LOOPBACK": _word(yes=plan.settings.webhook_loopback),
     }
     return _part(site, "dispatcher", python_module("app.dispatchd"), settings)
 
@@ -132,11 +142,16 @@ def api(site: Site, plan: Plan) -> Part:
         "TRUSTED_HOPS": ",".join(map(str, up.trusted_hops)),
         "DPOP_NONCES": up.dpop_nonces,
         "SIGNER_SOCKET": str(plan.signer_socket),
+        "WEBHOOK_LOOPBACK": _word(yes=up.webhook_loopback),
     }
     if up.tls_cert_file is not None:
         settings |= _tls(site, up.tls_cert_file, up.tls_key_file)
     ready = answers_ready(f"{local_origin(up, plan.api_port)}/readyz")
     return _part(site, "api", python_module("app.asgi"), settings, ready)
+
+
+def _word(*, yes: bool) -> str:
+    return "yes" if yes else "no"
 
 
 def local_origin(settings: UpSettings, port: int) -> str:

@@ -32,6 +32,7 @@ class ApiSettings(_WithDatabase, frozen=True, kw_only=True):
     cord_dsn: str
     cord_password: Secret | None
     signer_socket: Path
+    webhook_loopback: bool
 
 
 class SignerSettings(_WithDatabase, frozen=True, kw_only=True):
@@ -46,10 +47,12 @@ class SignerSettings(_WithDatabase, frozen=True, kw_only=True):
     sandbox_url: str | None
     signer_socket: Path
     signer_courier_socket: Path
+    signer_dispatcher_socket: Path | None
     courier_socket: Path
     peer_uids: frozenset[int]
     courier_uids: frozenset[int]
     re_enrolment_hours: timedelta
+    dispatcher_uids: frozenset[int]
 
 
 class CourierSettings(_WithDatabase, frozen=True, kw_only=True):
@@ -65,6 +68,9 @@ class DispatcherSettings(_WithDatabase, frozen=True, kw_only=True):
     public_origin: str
     fcm_credentials: Secret | None
     fcm_url: str | None
+    signer_dispatcher_socket: Path | None
+    webhook_secret: Secret | None
+    webhook_loopback: bool
 
 
 class MigrateSettings(_WithDatabase, frozen=True, kw_only=True):
@@ -111,6 +117,7 @@ class UpSettings(ProcessSettings, frozen=True, kw_only=True):
     dpop_nonces: NonceMode
     pg_bin: Path | None
     hsm_module: Path | None
+    webhook_loopback: bool
 
 
 PROCESSES: tuple[type[ProcessSettings], ...] = (

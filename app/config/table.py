@@ -102,6 +102,11 @@ SETTINGS: tuple[Setting, ...] = (
         values.path,
         "Unix socket on which the signer answers the courier.",
     ),
+    Setting(
+        "SIGNER_DISPATCHER_SOCKET",
+        values.path,
+        "Unix socket on which the signer answers the dispatcher; without it webhooks stay queued.",
+    ),
     Setting("COURIER_SOCKET", values.path, "Unix socket on which the courier answers the signer."),
     Setting(
         "PEER_UIDS",
@@ -120,6 +125,24 @@ SETTINGS: tuple[Setting, ...] = (
         values.re_enrolment_hours,
         "How long old devices may veto a re-enrolment, in hours; 24 at least.",
         "24",
+    ),
+    Setting(
+        "DISPATCHER_UIDS",
+        values.uids,
+        "Uids that may connect to the signer's socket for the dispatcher; default: its own only.",
+        "",
+    ),
+    Setting(
+        "WEBHOOK_SECRET",
+        values.secret,
+        "What every webhook's signing key is derived from; 32 random bytes or more.",
+        secret=True,
+    ),
+    Setting(
+        "WEBHOOK_LOOPBACK",
+        values.yes_or_no,
+        "yes lets webhooks name this machine, over plain HTTP too: for trying things out.",
+        "no",
     ),
     Setting("LOG_LEVEL", values.log_level, "debug, info, warning or error.", "info"),
 )

@@ -60,6 +60,12 @@ def uids(raw: str) -> frozenset[int]:
     return frozenset(map(int, parts))
 
 
+def yes_or_no(raw: str) -> bool:
+    if raw not in {"yes", "no"}:
+        raise ValueError(f"is neither yes nor no: {raw!r}")
+    return raw == "yes"
+
+
 def networks(raw: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in raw.split(",") if part.strip())

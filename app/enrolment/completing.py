@@ -24,6 +24,7 @@ from app.enrolment.re_enrolments import (
 from app.enrolment.roots import NewPhone, answer, make_root
 from app.guardrails.errors import RungForbids
 from app.otp import store as otp
+from app.outbox import store as outbox
 from app.outbox.models import Topic
 from app.recovery import rules, store
 from app.recovery.errors import ReEnrolmentNotFound, ReEnrolmentOver
@@ -113,9 +114,13 @@ class Completing:
         await self._rows.write_end(
             tx, waiting, ReEnrolmentState.COMPLETED, now=now, by=device.device_id
         )
-        await log_step(
+        position = await log_step(
             tx, waiting, Event.RE_ENROLMENT_ENDED, request.origin,
             rule=ReEnrolmentState.COMPLETED, token_id=device.device_id,
+        )  # fmt: skip
+        await outbox.tell_platform(
+            tx, waiting.trader_id, event="credential-change", fact="re_enrolled_device",
+            fact_id=device.device_id, position=position,
         )  # fmt: skip
         await store.ring_every_device(
             tx, waiting.trader_id, Topic.SECURITY, waiting.re_enrolment_id, waiting.expires_at

@@ -17,6 +17,7 @@ from app.devices import store as devices
 from app.devices.models import Device
 from app.enrolment.errors import EnrolmentRefused
 from app.enrolment.roots import NewPhone, answer, make_root
+from app.outbox import store as outbox
 from app.traders import store as traders
 from app.vault.bootstrap import Bootstrap
 from app.vault.evidence import Evidence
@@ -108,7 +109,11 @@ class DeviceBinding:
             push=request.push,
         )
         device = await make_root(tx, self._evidence, phone, secret, now=self._clock.now())
-        await _log(tx, request, Event.DEVICE_BOUND, device)
+        position = await _log(tx, request, Event.DEVICE_BOUND, device)
+        await outbox.tell_platform(
+            tx, trader_id, event="credential-change", fact="device", fact_id=device.device_id,
+            position=position,
+        )  # fmt: skip
         return answer(self._identity, device, secret)
 
 
@@ -124,8 +129,8 @@ async def _is_empty(tx: Tx, trader_id: UUID) -> bool:
 
 async def _log(
     tx: Tx, request: BindDevice, event: Event, device: Device | None, *, rule: str | None = None
-) -> None:
-    await append_locked(
+) -> int:
+    return await append_locked(
         tx,
         Entry(
             trader_id=request.trader_id,

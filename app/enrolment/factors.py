@@ -25,6 +25,7 @@ from app.guardrails.rungs import Verb
 from app.otp import store as otp
 from app.otp.models import TotpFactor, WrappedSeed
 from app.otp.totp import candidate_steps, matching_step
+from app.outbox import store as outbox
 from app.traders import store as traders
 from app.vault.evidence import Evidence
 from app.vault.identity import Identity
@@ -131,7 +132,11 @@ class FactorBinding:
             await check_first(tx, self._evidence, device)
             (mac,) = await self._evidence.seal([factor.evidence()])
             await otp.insert(tx, msgspec.structs.replace(factor, mac=mac), seed, step)
-            await self._log(tx, request, device, factor)
+            position = await self._log(tx, request, device, factor)
+            await outbox.tell_platform(
+                tx, request.trader_id, event="credential-change", fact="factor",
+                fact_id=factor.factor_id, position=position,
+            )  # fmt: skip
         return BoundFactor(factor.factor_id)
 
     async def _import(
@@ -176,8 +181,8 @@ class FactorBinding:
         key = imported.key
         return factor, WrappedSeed(shard=key.shard, blob=key.blob, blob_mac=key.mac), step
 
-    async def _log(self, tx: Tx, request: BindFactor, device: Device, factor: TotpFactor) -> None:
-        await append_locked(
+    async def _log(self, tx: Tx, request: BindFactor, device: Device, factor: TotpFactor) -> int:
+        return await append_locked(
             tx,
             Entry(
                 trader_id=request.trader_id,

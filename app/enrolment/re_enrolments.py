@@ -94,8 +94,8 @@ async def log_step(
     *,
     rule: str | None = None,
     token_id: UUID | None = None,
-) -> None:
-    await append_locked(
+) -> int:
+    return await append_locked(
         tx,
         Entry(
             trader_id=re_enrolment.trader_id,

@@ -136,13 +136,17 @@ class Attesting:
                 or credential.state is not LinkState.VERIFYING
             ):
                 raise LinkRefused
-            await self._update(
+            position = await self._update(
                 tx,
                 credential,
                 Event.CREDENTIAL_LINKED,
                 state=LinkState.ACTIVE,
                 origin=request.origin,
             )
+            await outbox.tell_platform(
+                tx, request.trader_id, event="credential-change", fact="credential",
+                fact_id=credential.credential_id, position=position,
+            )  # fmt: skip
         return SealedChange(subject_id=credential.credential_id, state=LinkState.ACTIVE)
 
     async def end_refused(self, trader_id: UUID, decided: Decided, origin: Origin) -> None:
@@ -234,8 +238,11 @@ class Attesting:
         attested_at: datetime | None = None,
         approval_id: UUID | None = None,
         origin: Origin = _COURIER,
-    ) -> None:
-        """Write the next version of the row with its MAC, and the entry that tells of it."""
+    ) -> int:
+        """Write the next version of the row with its MAC, and the entry that tells of it.
+
+        Returns the entry's position.
+        """
         changed = msgspec.structs.replace(
             credential,
             state=state or credential.state,
@@ -249,7 +256,7 @@ class Attesting:
         if not await store.update(tx, msgspec.structs.replace(changed, mac=mac)):
             raise LinkRefused
         outcome: Outcome = "refused" if changed.state is LinkState.REFUSED else "ok"
-        await append_locked(
+        return await append_locked(
             tx,
             Entry(
                 trader_id=changed.trader_id,

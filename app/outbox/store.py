@@ -10,6 +10,7 @@ from app.outbox.models import Message, Topic
 
 MAX_ATTEMPTS = 10
 
+_TELL = "SELECT tell_platform($1, $2, $3, $4, $5)"
 _RING = "SELECT ring_devices($1, $2, $3, $4)"
 
 # SKIP LOCKED lets any number of dispatchers drain; the lease makes a killed one's rows come back.
@@ -18,7 +19,7 @@ _RING = "SELECT ring_devices($1, $2, $3, $4)"
 _LEASE = """
     WITH due AS MATERIALIZED (
         SELECT trader_id, message_id FROM outbox
-         WHERE state = 'pending' AND due_at <= now()
+         WHERE channel = 'push' AND state = 'pending' AND due_at <= now()
            AND (leased_until IS NULL OR leased_until < now())
          ORDER BY priority, due_at LIMIT $1
            FOR UPDATE SKIP LOCKED),
@@ -62,8 +63,20 @@ async def ring(tx: Tx, trader_id: UUID, topic: Topic, rid: UUID, expires_at: dat
     return rung
 
 
+async def tell_platform(
+    tx: Tx, trader_id: UUID, *, event: str, fact: str, fact_id: UUID, position: int
+) -> int:
+    """Queue an event for the webhooks of the trader's platform; returns how many.
+
+    `fact` and `fact_id` name the row that proves it and `position` its entry on the trader's locked
+    chain: both are written in the same transaction.
+    """
+    told: int = await tx.fetchval(_TELL, trader_id, event, fact, fact_id, position)
+    return told
+
+
 async def lease(tx: Tx, limit: int, seconds: float) -> list[Message]:
-    """Take up to `limit` due messages for `seconds`, the most urgent first."""
+    """Take up to `limit` due doorbells for `seconds`, the most urgent first."""
     rows = await tx.fetch(_LEASE, limit, seconds)
     return [msgspec.convert(dict(row), Message) for row in rows]
 

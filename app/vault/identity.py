@@ -10,6 +10,7 @@ from app.core.encoding import b64url
 from app.core.jose import Jwk, jwk_thumbprint
 from app.vault import wire
 from app.vault.client import HsmWorkers
+from app.vault.issuer import IssuerKey
 from app.vault.models import DEADLINE_SECONDS, Signed
 
 _SIGNED = msgspec.msgpack.Decoder(Signed)
@@ -57,9 +58,10 @@ class StatementKey:
 
 
 class Identity:
-    """The two statement keys. Make it after `HsmWorkers.start()`, which learns their points."""
+    """All of them. Make it after `HsmWorkers.start()`, which learns their public halves."""
 
     def __init__(self, workers: HsmWorkers) -> None:
         status = workers.status
         self.identity = StatementKey(workers, "identity-v1", status.identity_point)
         self.checkpoint = StatementKey(workers, "checkpoint-v1", status.checkpoint_point)
+        self.issuer = IssuerKey(workers, status.issuer_modulus)

@@ -120,7 +120,8 @@ class HsmStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `check_values`: label -> 64 hex digits that only this very key produces; pin them and pass them
     as `VaultConfig.expected_check_values`. `not_enforced`: protections the module lacks, empty
-    outside the development profile. Points are 65 bytes, uncompressed P-256.
+    outside the development profile. Points are 65 bytes, uncompressed P-256; the
+    issuer's RSA modulus is big-endian, its exponent 65537.
     """
 
     module: str
@@ -129,6 +130,7 @@ class HsmStatus(msgspec.Struct, frozen=True, kw_only=True):
     not_enforced: tuple[str, ...]
     identity_point: bytes
     checkpoint_point: bytes
+    issuer_modulus: bytes
     loaded_keys: int
     unwraps: int
 

@@ -92,6 +92,12 @@ class Es256(_Request, frozen=True, tag="es256"):
     seal: tuple[bytes, ...]
 
 
+class Rs256(_Request, frozen=True, tag="rs256"):
+    """-> signature over a JWS signing input whose header says what the issuer key is for."""
+
+    signing_input: bytes
+
+
 class Bootstrap(_Request, frozen=True, tag="bootstrap"):
     """-> 32 bytes."""
 
@@ -115,7 +121,7 @@ class ImportSecret(_Request, frozen=True, tag="import_secret"):
     totp_counters: tuple[int, ...]
 
 
-HotRequest = Status | Mac | Verify | Sign | HmacSteps | Forget | Es256 | Bootstrap
+HotRequest = Status | Mac | Verify | Sign | HmacSteps | Forget | Es256 | Rs256 | Bootstrap
 KeysRequest = Status | OpenSealingKey | ImportSecret
 Request = HotRequest | KeysRequest
 HOT_DECODER: Final = msgspec.msgpack.Decoder(HotRequest)

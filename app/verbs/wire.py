@@ -280,6 +280,21 @@ class CleanUp(Verb, frozen=True, tag="clean_up"):
     item_no: int | None = None
 
 
+class SignedStatement(msgspec.Struct, frozen=True):
+    """A compact JWS, meant for the one it names as its audience."""
+
+    token: str
+
+
+class SignStatement(Verb, frozen=True, tag="sign_statement"):
+    """The security event token of one queued message. Names it, and says nothing of its claims."""
+
+    RESULT = SignedStatement
+    template: Literal["set"]
+    trader_id: UUID
+    message_id: UUID
+
+
 class SignerStatus(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     courier_connected: bool
@@ -289,6 +304,8 @@ class SignerStatus(msgspec.Struct, frozen=True, kw_only=True):
     identity_jkt: str
     checkpoint_jwk: dict[str, str]
     checkpoint_jkt: str
+    issuer_jwk: dict[str, str]
+    issuer_kid: str
 
 
 class Status(Verb, frozen=True, tag="status"):
@@ -321,6 +338,9 @@ ApiVerb = (
 
 CourierVerb = VenueRead | CleanUp | Status
 """What the signer answers on the courier's socket."""
+
+DispatcherVerb = SignStatement | Status
+"""What the signer answers on the dispatcher's socket."""
 
 CourierInboxVerb = Send
 """What the courier answers to the signer."""

@@ -24,6 +24,7 @@ from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.wire import SignerStatus, Status
+from app.webhooks.registry import WebhookRegistry
 
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
@@ -92,6 +93,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             lift_requests=LiftRequests(db, clock),
             node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
+            webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),
             public_origin=origin,
             stopping=asyncio.Event(),
         )

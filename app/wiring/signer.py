@@ -1,4 +1,4 @@
-"""The signer, put together from its settings: rooms, the HSM's workers, two sockets, one clock."""
+"""The signer, put together from its settings: rooms, the HSM's workers, its sockets, one clock."""
 
 import asyncio
 import logging
@@ -26,8 +26,16 @@ from app.vault.identity import Identity
 from app.vault.models import DEADLINE_SECONDS, VaultConfig
 from app.verbs.client import VerbClient
 from app.verbs.server import VerbServer, own_uid
-from app.verbs.wire import ApiVerb, CourierVerb, Release, Send, SignerStatus, Status
-from app.wiring.signer_verbs import api_handlers, courier_handlers
+from app.verbs.wire import (
+    ApiVerb,
+    CourierVerb,
+    DispatcherVerb,
+    Release,
+    Send,
+    SignerStatus,
+    Status,
+)
+from app.wiring.signer_verbs import api_handlers, courier_handlers, dispatcher_handlers
 
 _LOG = logging.getLogger(__name__)
 _CONNECTIONS: Final = 16
@@ -135,7 +143,7 @@ def _servers(settings: SignerSettings, parts: Parts) -> list[VerbServer]:
     async def status(_: Status) -> SignerStatus:
         return await _status(parts)
 
-    return [
+    servers = [
         VerbServer(
             settings.signer_socket,
             ApiVerb,
@@ -149,6 +157,16 @@ def _servers(settings: SignerSettings, parts: Parts) -> list[VerbServer]:
             allowed_uids=settings.courier_uids or {own_uid()},
         ),
     ]
+    if settings.signer_dispatcher_socket is not None:
+        servers.append(
+            VerbServer(
+                settings.signer_dispatcher_socket,
+                DispatcherVerb,
+                {**dispatcher_handlers(parts, issuer=settings.public_origin), Status: status},
+                allowed_uids=settings.dispatcher_uids or {own_uid()},
+            )
+        )
+    return servers
 
 
 async def _status(parts: Parts) -> SignerStatus:
@@ -163,6 +181,8 @@ async def _status(parts: Parts) -> SignerStatus:
         identity_jkt=identity.identity.jkt,
         checkpoint_jwk=identity.checkpoint.public_jwk,
         checkpoint_jkt=identity.checkpoint.jkt,
+        issuer_jwk=identity.issuer.public_jwk,
+        issuer_kid=identity.issuer.kid,
     )
 
 

@@ -1,11 +1,12 @@
-"""Verb to room: what the signer does for the api and for the courier, refusals logged."""
+"""Verb to room: what the signer does for each of its peers, refusals logged."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from app.accesslog import store as log
 from app.accesslog.log import append_locked
-from app.accesslog.models import SYSTEM_TRADER, Entry, Event
+from app.accesslog.models import LOCKED_CHAIN, SYSTEM_TRADER, Entry, Event
 from app.approvals import store as approvals
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import ApprovalState
@@ -40,8 +41,11 @@ from app.signing.cleanup import CleanUps
 from app.signing.holding import Holding
 from app.signing.orders import OrderSigning
 from app.signing.reads import VenueReads
+from app.telling.errors import StatementUnproven
+from app.telling.service import Telling
 from app.tokens import store as tokens
 from app.vault.bootstrap import Bootstrap
+from app.vault.errors import EvidenceForged
 from app.vault.evidence import Evidence
 from app.vault.unwrap import SigningKeys
 from app.vault.wrap import SealingKeys
@@ -62,7 +66,9 @@ from app.verbs.wire import (
     ReadReply,
     SealChange,
     SealedChange,
+    SignedStatement,
     SignOrder,
+    SignStatement,
     VenueRead,
     Verb,
 )
@@ -154,6 +160,35 @@ def courier_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         return ReadReply(release=await reads.sign(request))
 
     return {VenueRead: venue_read, CleanUp: CleanUps(db, keys, evidence, clock).clean_up}
+
+
+def dispatcher_handlers(parts: "Parts", *, issuer: str) -> dict[type[Verb], Handler]:
+    """Handlers of the dispatcher's socket. `issuer` is our public origin."""
+    telling = Telling(parts.db, Evidence(parts.workers), parts.identity.issuer, issuer=issuer)
+
+    async def sign_statement(request: SignStatement) -> SignedStatement:
+        try:
+            return await telling.sign_statement(request)
+        except (StatementUnproven, EvidenceForged) as error:
+            # Nobody of ours queues what is not true. The system's chain, because whose trader it
+            # would be about is what is in doubt.
+            async with parts.db.transaction() as tx:
+                await log.append(
+                    tx,
+                    LOCKED_CHAIN,
+                    Entry(
+                        trader_id=SYSTEM_TRADER,
+                        event=Event.STATEMENT_REFUSED,
+                        origin=Origin(actor="dispatcher"),
+                        subject_id=request.message_id,
+                        outcome="refused",
+                        rule=f"{error.code}:{error.rule}" if error.rule else error.code,
+                    ),
+                )
+            error.logged = True
+            raise
+
+    return {SignStatement: sign_statement}
 
 
 _Seal = Callable[[SealChange], Awaitable[SealedChange]]

@@ -120,6 +120,11 @@ class Platform:
         answer = self._api.call("GET", "/v1/tokens", auth=Dpop(self._key, token))
         return list(answer.body["items"])
 
+    def register_webhook(self, url: str, events: list[str] | None = None) -> Json:
+        """Be told of revokes and credential changes. Keep the key for `webhook.Receiver`."""
+        body: Json = {"url": url} if events is None else {"url": url, "events": events}
+        return self._post("/v1/webhooks", body)
+
     def introspect(self, token: Secret) -> Json:
         """RFC 7662. Ask on every privileged call; a dead and an unknown token look the same."""
         answer = self._api.call(

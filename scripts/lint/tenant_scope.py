@@ -32,6 +32,8 @@ EXEMPT: dict[str, str] = {
     "app/orders/store.py:_OVERDUE": "one sweep ends the held orders of everybody",
     "app/orders/store.py:_IN_DOUBT": "the courier reconciles the orders of everybody",
     "app/outbox/store.py:_LEASE": "the dispatcher drains the doorbells of everybody",
+    "app/webhooks/store.py:_LEASE": "the dispatcher drains the webhooks of everybody",
+    "app/webhooks/store.py:_SWEEP": "the dispatcher ends what nobody will send any more",
 }
 
 _CREATE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)

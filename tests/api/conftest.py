@@ -54,6 +54,7 @@ def settings(database: FreshDatabase, folder: Path, **changes: Any) -> ApiSettin
         "cord_dsn": database.dsn("tripcord_cord"),
         "cord_password": None,
         "signer_socket": folder / "signer.sock",
+        "webhook_loopback": False,
     }
     return ApiSettings(**(fields | changes))
 

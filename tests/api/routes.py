@@ -51,6 +51,7 @@ class Row(NamedTuple):
             "{card_id:uuid}": trader.card.token_id,
             "{device_id:uuid}": new_id(),
             "{re_enrolment_id:uuid}": new_id(),
+            "{webhook_id:uuid}": new_id(),
             "{path:str}": "nothing.json",
         }
         target = self.path
@@ -145,6 +146,8 @@ ROWS = (
     Row("GET", "/schema/openapi.json", (ANYONE,)),
     Row("GET", "/schema/{path:str}", (ANYONE,)),
     Row("GET", "/.well-known/oauth-authorization-server", (ANYONE,)),
+    Row("GET", "/.well-known/jwks.json", (ANYONE,)),
+    Row("GET", "/.well-known/ssf-configuration", (ANYONE,)),
     Row("POST", "/oauth/token", (ASSERTION,), form=_fixed(
         grant_type="client_credentials",
         client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -165,6 +168,13 @@ ROWS = (
         verb=Verb.WIDEN),
     Row("POST", "/v1/leaks", (ANYONE,), _fixed(leaks=[{"token": "tc_device_x"}])),
     Row("GET", "/.well-known/tripcord-token-pattern", (ANYONE,)),
+    Row("GET", "/v1/webhooks", (CLIENT,)),
+    Row("POST", "/v1/webhooks", (CLIENT,), _fixed(url="https://platform.example/tripcord")),
+    Row("GET", "/v1/webhooks/{webhook_id:uuid}", (CLIENT,)),
+    Row("PATCH", "/v1/webhooks/{webhook_id:uuid}", (CLIENT,), _fixed(state="paused")),
+    Row("DELETE", "/v1/webhooks/{webhook_id:uuid}", (CLIENT,)),
+    Row("POST", "/v1/webhooks/{webhook_id:uuid}/rotate-secret", (CLIENT,), _fixed()),
+    Row("POST", "/v1/webhooks/{webhook_id:uuid}/test", (CLIENT,)),
     Row("POST", "/v1/devices", (PROOF,), new_device),
     Row("POST", "/v1/sessions", (PROOF,), new_session),
     Row("POST", "/v1/sessions/{session_id:uuid}/proof", (PROOF,),

@@ -58,6 +58,8 @@ _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
         identity_jkt=IDENTITY.jkt,
         checkpoint_jwk=IDENTITY.public_jwk,
         checkpoint_jkt=IDENTITY.jkt,
+        issuer_jwk={"e": "AQAB", "kty": "RSA", "n": "AQ"},
+        issuer_kid="stand-in",
     ),
     wire.Decide: lambda asked: wire.Decided(
         approval_id=asked.approval_id,

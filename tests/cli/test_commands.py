@@ -47,7 +47,7 @@ def key_set(**changes: object) -> dict[str, Any]:
 def test_help_names_every_part_and_no_setting_of_this_machine(run: Run) -> None:
     said = run("--help").output
     for command in ("up", "api", "signer", "courier", "dispatcher", "migrate", "platform", "hsm",
-                    "contain"):  # fmt: skip
+                    "contain", "webhooks"):  # fmt: skip
         assert command in said
 
 
@@ -175,3 +175,29 @@ def test_the_readme_has_the_configuration_table(run: Run) -> None:
     assert settings_markdown() in readme, "paste `tripcord settings` into the README"
     assert run("settings").output.strip() == settings_markdown()
     assert len(settings_table()) == settings_markdown().count("\n") - 1
+
+
+async def test_the_operator_sees_which_webhooks_are_down(
+    fresh_database: FreshDatabase, run: Run
+) -> None:
+    connection = await asyncpg.connect(fresh_database.dsn())
+    await connection.execute("INSERT INTO platform VALUES (gen_random_uuid(), 'p', '{}')")
+    await connection.execute(
+        "INSERT INTO webhook (platform_id, webhook_id, url, events, state, disabled_at,"
+        " disabled_reason, failing_since) SELECT platform_id, gen_random_uuid(),"
+        " 'https://x.example', '{session-revoked}', s, d, r, f FROM platform, (VALUES"
+        " ('active', NULL::timestamptz, NULL, NULL::timestamptz), ('active', NULL, NULL, now()),"
+        " ('disabled', now(), 'gone: 410', NULL)) AS v (s, d, r, f)"
+    )
+    await connection.close()
+    role = "tripcord_operator"
+    listed = await asyncio.to_thread(
+        run, *("webhooks", "--json"),
+        DATABASE_DSN=with_login(fresh_database.server_dsn, role, fresh_database.name),
+        DATABASE_PASSWORD=fresh_database.passwords[role],
+    )  # fmt: skip
+    found = [json.loads(line) for line in listed.output.splitlines()]
+    assert [(row["state"], row["reason"]) for row in found] == [
+        ("active", None),
+        ("disabled", "gone: 410"),
+    ]

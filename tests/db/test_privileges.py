@@ -31,7 +31,7 @@ TABLES: dict[str, str] = {
     "market_snapshot": "api S, signer S, courier SIU",
     "node_usage": "signer SIU, courier S",
     "nonce_secret": "",
-    "outbox": "dispatcher SU",
+    "outbox": "signer S, dispatcher SU",
     "platform": "api S, signer S, operator SIU",
     "platform_token": "api S, signer SIU",
     "push_registration": "api SU, signer SI, dispatcher SU",
@@ -53,6 +53,8 @@ TABLES: dict[str, str] = {
     "venue_containment": "operator S",
     "venue_balance": "api S, signer S, courier SIU",
     "venue_open_order": "api S, signer S, courier SIUD",
+    "webhook": "api SIU, signer S, dispatcher SU, operator S",
+    "webhook_key": "api SIU, dispatcher S",
     "wrapped_secret": "signer SID",
     "wrapped_seed": "signer SI",
 }
@@ -64,6 +66,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "contain_venue": {"operator"},
     "admit_path": {"api", "cord"},
     "change_networks": {"signer"},
+    "disable_webhook": {"dispatcher"},
     "effective_level": {"api", "signer", "courier", "operator", "cord"},
     "finish_signing": {"signer"},
     "introspect_batch": {"api"},
@@ -85,6 +88,9 @@ FUNCTIONS: dict[str, set[str]] = {
     "ring_every_device": {"signer"},
     "revoke_old_root": {"signer"},
     "tell_of_containment": {"operator"},
+    "publish_webhook_key": {"dispatcher"},
+    "tell_platform": {"signer"},
+    "test_webhook": {"api"},
     "tighten": {"api", "courier", "operator", "cord"},
     "venue_reach": {"operator"},
 }
@@ -189,6 +195,12 @@ UPDATABLE: dict[tuple[str, str], set[str]] = {
     ("courier", "cleanup_item"): {"state", "attempts", "due_at", "last_outcome"},
     ("courier", "revocation"): {"cleanup_state"},
     ("operator", "platform"): {"jwks", "disabled_at", "retired_key_ids"},
+    ("api", "webhook"): {"events", "state", "failing_since", "disabled_at", "disabled_reason"},
+    ("api", "webhook_key"): {"retires_at"},
+    ("dispatcher", "webhook"): {"failing_since"},
+    ("dispatcher", "outbox"): {
+        "due_at", "attempts", "leased_until", "state", "last_error", "finished_at", "failures",
+    },
 }  # fmt: skip
 NOT_INSERTABLE: dict[tuple[str, str], set[str]] = {
     ("api", "approval"): {"state", "decided_at", "consumed_at"},
@@ -197,7 +209,11 @@ NOT_INSERTABLE: dict[tuple[str, str], set[str]] = {
     ("signer", "recovery_state"): {"failures", "last_failed_at"},
     ("api", "trader"): {"root_id", "frozen_empty", "created_at"},
     ("api", "enrolment_code"): {"redeemed_by_jkt"},
-}
+    ("api", "webhook"): {
+        "state", "created_at", "failing_since", "disabled_at", "disabled_reason",
+    },
+    ("api", "webhook_key"): {"public_key", "created_at", "retires_at"},
+}  # fmt: skip
 
 
 async def columns(db: asyncpg.Connection, role: str, table: str, verb: str) -> dict[str, bool]:

@@ -30,7 +30,7 @@ from app.verbs.wire import (
 
 STATUS = SignerStatus(
     ready=True, courier_connected=False, hsm_module="m", not_enforced=(), identity_jwk={},
-    identity_jkt="i", checkpoint_jwk={}, checkpoint_jkt="c",
+    identity_jkt="i", checkpoint_jwk={}, checkpoint_jkt="c", issuer_jwk={}, issuer_kid="k",
 )  # fmt: skip
 START: dict[str, Any] = {"allowed_uids": {own_uid()}}
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.verbs import wire
 from app.verbs.server import VerbServer
-from app.wiring.signer_verbs import api_handlers, courier_handlers
+from app.wiring.signer_verbs import api_handlers, courier_handlers, dispatcher_handlers
 from tests.signing.parts import Signer
 from tests.signing.trader import Trader
 
@@ -16,6 +16,7 @@ API = {
     "sign_order", "status", "bind_recovery_codes", "begin_re_enrolment", "end_re_enrolment",
 }  # fmt: skip
 COURIER = {"venue_read", "clean_up", "status"}
+DISPATCHER = {"sign_statement", "status"}
 INBOX = {"send"}
 READS = {"permissions", "balances", "open_orders", "order"}
 
@@ -28,12 +29,14 @@ def tags(union: Any) -> set[str]:
 def test_the_verb_lists_are_exactly_these() -> None:
     assert tags(wire.ApiVerb) == API
     assert tags(wire.CourierVerb) == COURIER
+    assert tags(wire.DispatcherVerb) == DISPATCHER
     assert tags(wire.CourierInboxVerb) == INBOX
     assert set(get_args(wire.ReadKind)) == READS
 
 
 def test_nothing_else_in_the_module_is_a_verb() -> None:
     lists = {*get_args(wire.ApiVerb), *get_args(wire.CourierVerb), wire.CourierInboxVerb}
+    lists |= set(get_args(wire.DispatcherVerb))
     verbs = {
         value
         for value in vars(wire).values()
@@ -49,6 +52,7 @@ async def test_each_socket_has_a_handler_for_each_of_its_verbs_and_for_no_other(
     parts = signer.parts
     for union, handlers in (
         (wire.ApiVerb, api_handlers(parts)), (wire.CourierVerb, courier_handlers(parts)),
+        (wire.DispatcherVerb, dispatcher_handlers(parts, issuer="https://cord.example")),
     ):  # fmt: skip
         assert {*handlers, wire.Status} == set(get_args(union))
         with pytest.raises(ValueError, match="closed list"):

@@ -28,7 +28,7 @@ from app.vault.hsm.hot import HotOperations
 from app.vault.hsm.keys import SHARDS, KeySet, find_keys
 from app.vault.hsm.loading import RowMac, blob_message
 from app.vault.hsm.module import Hsm, open_hsm
-from app.vault.hsm.selftest import self_test
+from app.vault.hsm.selftest import Unguarded, allowed, self_test
 from app.vault.models import WrappedKey
 from tests.vault.attacks import hardened_lab, naive_lab, run_attempts
 
@@ -187,6 +187,29 @@ def _holds(key: Any, signature: bytes) -> bool:
     return True
 
 
+def issuer(hsm: Hsm, _: dict[str, Any]) -> Any:
+    """What the holder of the PIN can do with the issuer key beside signing as it is meant to."""
+    key = find_keys(hsm, expected_check_values=None).issuer
+    bare = Unguarded(key.wrapper)
+    return {
+        "bits": 8 * len(key[Attribute.MODULUS]),
+        "raw": _outcome(lambda: key.sign(bytes(32), mechanism=Mechanism.RSA_PKCS)),
+        "decrypt": _outcome(lambda: bare.decrypt(bytes(256), mechanism=Mechanism.RSA_PKCS)),
+        "read": _outcome(lambda: key[Attribute.PRIVATE_EXPONENT]),
+        "sign_recover": key[Attribute.SIGN_RECOVER],
+    }
+
+
+def forget_issuer(hsm: Hsm, _: dict[str, Any]) -> None:
+    """Make the token one of the version before there was an issuer key."""
+    for key in list(hsm.session.get_objects({Attribute.LABEL: "issuer-v1"})):
+        key.destroy()
+
+
+def _outcome(attempt: Callable[[], object]) -> str:
+    return "allowed" if allowed(attempt) else "refused"
+
+
 SUITES: dict[str, Callable[[Hsm, dict[str, Any]], Any]] = {
     "attack": attack,
     "squat": squat,
@@ -194,6 +217,8 @@ SUITES: dict[str, Callable[[Hsm, dict[str, Any]], Any]] = {
     "examine": examine,
     "key_wrap_vectors": key_wrap_vectors,
     "private_keys": private_keys,
+    "issuer": issuer,
+    "forget_issuer": forget_issuer,
 }
 
 

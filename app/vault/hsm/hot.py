@@ -11,6 +11,7 @@ from app.vault.errors import EvidenceForged
 from app.vault.hsm.keys import KeySet
 from app.vault.hsm.loading import USES, Handles, RowMac
 from app.vault.hsm.module import Hsm
+from app.vault.issuer import header_part
 from app.vault.models import Signed
 
 MAX_COUNTERS: Final = 16
@@ -46,6 +47,7 @@ class HotOperations:
     def __init__(self, hsm: Hsm, keys: KeySet, *, recycle_after_unwraps: int) -> None:
         self._keys = keys
         self._mac = RowMac(keys)
+        self._set_header = f"{header_part(keys.issuer_modulus)}.".encode()
         self._recycle_after = recycle_after_unwraps
         self.handles = Handles(hsm, keys)
 
@@ -73,6 +75,8 @@ class HotOperations:
                 return None
             case wire.Es256():
                 return self._es256(request)
+            case wire.Rs256():
+                return self._rs256(request)
             case wire.Bootstrap():
                 key = self._keys.bootstrap
                 return bytes(key.sign(request.message, mechanism=Mechanism.SHA256_HMAC))
@@ -102,6 +106,13 @@ class HotOperations:
             raise EvidenceForged
         self._mac.verify_all(request.checks)
         return counter_hmacs(self.handles.load(request.key), use.mechanism, request.counters)
+
+    def _rs256(self, request: wire.Rs256) -> bytes:
+        # The key signs security event tokens and nothing else, whatever the signer becomes.
+        if not request.signing_input.startswith(self._set_header):
+            raise Malformed
+        key = self._keys.issuer
+        return bytes(key.sign(request.signing_input, mechanism=Mechanism.SHA256_RSA_PKCS))
 
     def _es256(self, request: wire.Es256) -> Signed:
         if len(request.digest) != _DIGEST_BYTES:

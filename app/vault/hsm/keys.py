@@ -9,7 +9,12 @@ from pkcs11.util.ec import encode_named_curve_parameters
 
 from app.vault.errors import ModuleRefused
 from app.vault.hsm.attributes import LOCKED, Template, forced_on_unwrap
-from app.vault.hsm.check_values import check_value_of_shard, mac_check_value, point_check_value
+from app.vault.hsm.check_values import (
+    check_value_of_shard,
+    mac_check_value,
+    modulus_check_value,
+    point_check_value,
+)
 from app.vault.hsm.module import Hsm
 
 SHARDS: Final = {"hmac": "shard-hmac-00", "rsa": "shard-rsa-00", "ec": "shard-ec-00"}
@@ -18,6 +23,10 @@ ROW_MAC: Final = "row-mac-v1"
 BOOTSTRAP: Final = "bootstrap-v1"
 IDENTITY: Final = "identity-v1"
 CHECKPOINT: Final = "checkpoint-v1"
+ISSUER: Final = "issuer-v1"
+ISSUER_BITS: Final = 2048
+"""What CAEP's interoperability profile asks for; 112 bits of strength hold beyond the key's life of
+one year (SP 800-57 part 1, table 4: until 2030)."""
 POINT_BYTES: Final = 65
 """Uncompressed P-256 point (SEC 1 section 2.3.3)."""
 P256: Final = encode_named_curve_parameters("secp256r1")
@@ -47,6 +56,8 @@ class KeySet(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: Any
     signers: dict[str, Any]
     points: dict[str, bytes]
+    issuer: Any
+    issuer_modulus: bytes
     check_values: dict[str, str]
 
     def __repr__(self) -> str:
@@ -74,7 +85,7 @@ def generate_keys(hsm: Hsm) -> None:
     ModuleRefused
         A key of one of the labels is there already: two keys of one label are one too many.
     """
-    labels = (*SHARDS.values(), ROW_MAC, BOOTSTRAP, IDENTITY, CHECKPOINT)
+    labels = (*SHARDS.values(), ROW_MAC, BOOTSTRAP, IDENTITY, CHECKPOINT, ISSUER)
     if any(list(hsm.session.get_objects({Attribute.LABEL: label})) for label in labels):
         raise ModuleRefused(rule="key label taken")
     for kind, label in SHARDS.items():
@@ -107,6 +118,30 @@ def generate_keys(hsm: Hsm) -> None:
             capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
             private_template=_token_template(hsm, Mechanism.ECDSA),
         )
+    add_issuer_key(hsm)
+
+
+def add_issuer_key(hsm: Hsm) -> None:
+    """Make the key that signs for others, unless there is one: older tokens were born without it.
+
+    The HSM hashes what it signs: with the bare RSA mechanism its holder could have any
+    DigestInfo, or a decryption.
+    """
+    if list(hsm.session.get_objects({Attribute.LABEL: ISSUER})):
+        return
+    hsm.session.generate_keypair(
+        KeyType.RSA,
+        ISSUER_BITS,
+        label=ISSUER,
+        id=ISSUER.encode(),
+        store=True,
+        capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
+        private_template={
+            # SoftHSM's own default is to allow it: a signature that gives back what was signed.
+            Attribute.SIGN_RECOVER: False,
+            **_token_template(hsm, Mechanism.SHA256_RSA_PKCS),
+        },
+    )
 
 
 def p256(hsm: Hsm) -> Any:
@@ -131,6 +166,7 @@ def find_keys(hsm: Hsm, *, expected_check_values: dict[str, str] | None) -> KeyS
     macs = {label: _one(hsm, label, ObjectClass.SECRET_KEY) for label in (ROW_MAC, BOOTSTRAP)}
     signers = {label: _one(hsm, label, ObjectClass.PRIVATE_KEY) for label in (IDENTITY, CHECKPOINT)}
     points = {label: public_point(_one(hsm, label, ObjectClass.PUBLIC_KEY)) for label in signers}
+    issuer, issuer_public = _issuer(hsm)
     for key in shards.values():
         _check_attributes(hsm, key, _USES, Attribute.WRAP, Attribute.UNWRAP)
         _check_mechanism(hsm, key, Mechanism.AES_KEY_WRAP)
@@ -149,6 +185,7 @@ def find_keys(hsm: Hsm, *, expected_check_values: dict[str, str] | None) -> KeyS
             )
             for label, point in points.items()
         },
+        ISSUER: modulus_check_value(issuer, issuer_public),
     }
     if expected_check_values is not None and expected_check_values != check_values:
         raise ModuleRefused(rule="check values differ from the pinned ones")
@@ -158,8 +195,20 @@ def find_keys(hsm: Hsm, *, expected_check_values: dict[str, str] | None) -> KeyS
         bootstrap=macs[BOOTSTRAP],
         signers=signers,
         points=points,
+        issuer=issuer,
+        issuer_modulus=bytes(issuer_public[Attribute.MODULUS]),
         check_values=check_values,
     )
+
+
+def _issuer(hsm: Hsm) -> tuple[Any, Any]:
+    if not list(hsm.session.get_objects({Attribute.LABEL: ISSUER})):
+        raise ModuleRefused(rule=f"no key {ISSUER}; `tripcord hsm init` adds it, then pin it")
+    private_key = _one(hsm, ISSUER, ObjectClass.PRIVATE_KEY)
+    uses = (*_PRIVATE_KEY_USES, Attribute.SIGN_RECOVER)
+    _check_attributes(hsm, private_key, uses, Attribute.SIGN)
+    _check_mechanism(hsm, private_key, Mechanism.SHA256_RSA_PKCS)
+    return private_key, _one(hsm, ISSUER, ObjectClass.PUBLIC_KEY)
 
 
 def _one(hsm: Hsm, label: str, object_class: ObjectClass) -> Any:

@@ -13,7 +13,7 @@ from pkcs11 import exceptions as p11
 
 from app.vault.errors import HsmUnavailable
 from app.vault.hsm.attributes import Mapper
-from app.vault.hsm.keys import find_keys, generate_keys
+from app.vault.hsm.keys import add_issuer_key, find_keys, generate_keys
 from app.vault.hsm.module import CONFIG_FILE, Hsm, load_module, log_in, open_hsm
 from app.vault.hsm.profiles import PROFILES, Profile
 
@@ -29,7 +29,8 @@ def ensure_token(
     A new token is built beside its place, keys included, and renamed into it, so that a crash
     leaves either no token or a whole one. The security officer's PIN is random and forgotten: what
     it could do for us is reset a user PIN, and what it could do for a thief is the same. An
-    existing token is only logged in to and checked.
+    existing token is logged in to and checked; all that is ever added to one is the issuer key,
+    which tokens of earlier versions lack.
 
     Raises
     ------
@@ -44,6 +45,7 @@ def ensure_token(
         hsm = open_hsm(
             module=module, profile=profile, directory=directory, token_label=token_label, pin=pin
         )
+        add_issuer_key(hsm)
         return find_keys(hsm, expected_check_values=None).check_values
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=directory))
     try:

@@ -103,6 +103,7 @@ def start(hello: wire.Hello) -> tuple[_Operations, HsmStatus]:
         not_enforced=not_enforced,
         identity_point=keys.points[IDENTITY],
         checkpoint_point=keys.points[CHECKPOINT],
+        issuer_modulus=keys.issuer_modulus,
         loaded_keys=0,
         unwraps=0,
     )
