@@ -105,7 +105,7 @@ async def mock_sender(mock: Mock) -> AsyncIterator[FcmSender]:
 @pytest.fixture
 async def database(fresh_database: FreshDatabase) -> AsyncIterator[Database]:
     """As the dispatcher's role: its grants must be enough."""
-    database = await Database.connect(fresh_database.dsn("tripcord_dispatcher"))
+    database = await Database.connect(fresh_database.dsn("tripcord_dispatcher"), max_size=6)
     yield database
     await database.close()
 
