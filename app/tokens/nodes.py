@@ -10,14 +10,13 @@ from app.db.errors import Conflict
 from app.db.pool import Tx
 from app.tokens.errors import ParentNotActive, TokenNotFound, VersionStale
 from app.tokens.models import Fence, Level, Node
-from app.tokens.store import node_of
+from app.tokens.store import NODE_COLUMNS, node_of
 
 OVERLAP = timedelta(minutes=10)
 """How long the old secret is good beside the new ones, if none of them is used before."""
 
-_PAGE = """
-    SELECT trader_id, token_id, kind, parent_id, path, jkt, scope, label, created_at, expires_at,
-           networks::text[] AS networks, version, effective_level(trader_id, path) AS level
+_PAGE = f"""
+    SELECT {NODE_COLUMNS}, effective_level(trader_id, path) AS level
       FROM token
      WHERE trader_id = $1 AND token_id > $2
        AND ($4::uuid IS NULL OR $4 = ANY (path))

@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
-from app.db.pool import Row, Tx
+from app.db.pool import Tx
 from app.tokens.models import Level, Node
+from app.tokens.store import NODE_COLUMNS, node_of
 
 COUNT_CAP = 10_000
 """Nodes (or orders) that are counted at most: about 10 ms. More is told as "10000+"."""
 
 _LAST = UUID(int=2**128 - 1)
-_NODE = "trader_id, token_id, kind, parent_id, path, jkt, scope, label, created_at, expires_at"
 
 # Arrays compare element by element: the paths that begin with one path follow it, up to the path
 # that goes on with the last uuid there is.
 _PAGE = f"""
-    SELECT {_NODE}, effective_level(trader_id, path) AS level FROM token
+    SELECT {NODE_COLUMNS}, effective_level(trader_id, path) AS level FROM token
      WHERE trader_id = $1 AND path >= $2::uuid[] AND path < $3::uuid[] AND path > $4::uuid[]
      ORDER BY trader_id, path LIMIT $5
 """
@@ -41,7 +39,7 @@ async def page(
     rows = await tx.fetch(
         _PAGE, trader_id, list(top), [*top, _LAST], list(after or top[:-1]), limit
     )
-    return [(_node(row), Level(row["level"])) for row in rows]
+    return [(node_of(row), Level(row["level"])) for row in rows]
 
 
 async def counts(tx: Tx, trader_id: UUID, top: Sequence[UUID]) -> dict[str, int]:
@@ -52,7 +50,3 @@ async def counts(tx: Tx, trader_id: UUID, top: Sequence[UUID]) -> dict[str, int]
 
 def total_text(found: int) -> str:
     return str(found) if found <= COUNT_CAP else f"{COUNT_CAP}+"
-
-
-def _node(row: Row) -> Node:
-    return msgspec.convert({name: row[name] for name in Node.__struct_fields__}, Node)

@@ -8,6 +8,7 @@ from scripts.clients.bot import limit_order
 from scripts.clients.encoding import Json
 from scripts.clients.http import Refused
 from scripts.clients.logverify import LogTampered
+from scripts.clients.story.ladder import CHILDREN
 from scripts.clients.story.world import MARKET, Step, StepFailed, World, expect
 
 _CLEANUP_SECONDS = 100.0
@@ -39,7 +40,10 @@ def pull_the_cord(world: World) -> None:
 def clean_up(world: World) -> None:
     revocation = cord.await_cleanup(world.api, world.receipt, seconds=_CLEANUP_SECONDS)
     counts = revocation["counts"]
+    expect(counts["tokens"] >= CHILDREN, f"the receipt counts {counts['tokens']} nodes only")
     world.view.facts("revocation", [(name, str(counts[name])) for name in sorted(counts)])
+    first, *_ = cord.revocation_page(world.api, world.receipt, "victims")
+    world.view.say(f"the list of what it ended begins with {first['kind']} {first['token_id']}")
     _table(
         world,
         "slipped orders",
