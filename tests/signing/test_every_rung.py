@@ -22,8 +22,9 @@ from tests.signing.parts import Signer
 from tests.signing.signing_in import Browser
 from tests.signing.test_ladder import SELL, hold_asset, impose
 from tests.signing.trader import Trader
+from tests.signing.tree import requests_of
 
-NOT_BUILT = {Verb.CANCEL, Verb.WIDEN, Verb.ROTATE, Verb.REDEEM}
+NOT_BUILT = {Verb.CANCEL, Verb.REDEEM}
 """Verbs of the design that no code offers yet. Who builds one takes it out and adds its path."""
 
 Attempt = Callable[[], Awaitable[Any]]
@@ -95,6 +96,15 @@ class Prepared:
         self.attempts[Verb.MINT] = lambda: signer.ask(trader.seal_request(requested.approval_id))
         self.attempts[Verb.LINK] = lambda: signer.ask(link)
         self.attempts[Verb.ENROL] = lambda: signer.ask(factor)
+        spare, asking = await trader.grant(), requests_of(trader)
+        wider = await asking.ip_change(
+            trader.trader_id, spare.grant_id, ["192.0.2.0/24"], trader.origin
+        )
+        await trader.approve(wider)
+        self.attempts[Verb.WIDEN] = lambda: signer.ask(trader.seal_request(wider))
+        self.attempts[Verb.ROTATE] = lambda: asking.rotate(
+            trader.trader_id, spare.grant_id, trader.origin
+        )
 
     async def _signing_in(self) -> None:
         browser = Browser(self.trader)
