@@ -1,6 +1,7 @@
 """The ladder and the tree: look, step down, step up again; a card without a phone; many bots."""
 
 import time
+from decimal import ROUND_DOWN, Decimal
 
 from scripts.clients import cord, ladder, paper
 from scripts.clients.approvals import Decision
@@ -12,14 +13,16 @@ from scripts.clients.story.planting import plant
 from scripts.clients.story.world import MARKET, PUSH_SECONDS, Step, StepFailed, World, expect
 
 CHILDREN = 10_000
+_BELOW, _TICK = Decimal("0.97"), Decimal("0.01")
 
 
 def look_first(world: World) -> None:
     radius = ladder.blast_radius(world.phone, world.credential_id, to="read_only")
     world.view.facts(
         "what `read_only` on the key would do",
-        [(name, str(value)) for name, value in sorted(radius.items()) if _is_plain(value)],
+        [(name, str(radius[name])) for name in ("state", "to", "counts", "open_orders_total")],
     )
+    world.view.say(radius["stop_means"])
 
 
 def step_down(world: World) -> None:
@@ -28,7 +31,7 @@ def step_down(world: World) -> None:
     took_ms = (time.perf_counter() - began) * 1000
     world.view.say(f"the key is read_only after {took_ms:.0f} ms, and so is the bot beneath it")
     try:
-        submitted = world.bot.submit(_small_order())
+        submitted = world.bot.submit(_small_order(world))
     except Refused as refused:
         world.view.say(f"the bot's next order: {refused}")
     else:
@@ -46,7 +49,7 @@ def step_up(world: World) -> None:
     world.phone.decide(prompt, Decision.APPROVE)
     found = ladder.state(world.phone, world.credential_id)
     expect(found["state"] == "active", f"the key is {found['state']} after the lift")
-    submitted = world.bot.submit(_small_order())
+    submitted = world.bot.submit(_small_order(world))
     expect(submitted.state == "released", f"the order is {submitted.state}, not released")
     world.view.say("the bot trades again")
 
@@ -78,19 +81,14 @@ def grow(world: World) -> None:
         count=CHILDREN,
     )
     radius = ladder.blast_radius(world.phone, world.grant.token_id)
-    world.view.say(f"a revoke of the bot would now end {_plain(radius)}")
+    expect(radius["counts"]["grant"] > CHILDREN, f"only {radius['counts']} are below the bot")
+    world.view.say(f"a revoke of the bot would now end {radius['total']} nodes")
 
 
-def _small_order() -> Json:
-    return limit_order(market=MARKET, side="buy", quantity="0.001", price="100.00")
-
-
-def _plain(radius: Json) -> str:
-    return ", ".join(f"{name} {value}" for name, value in radius.items() if _is_plain(value))
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | dict) and bool(value)
+def _small_order(world: World) -> Json:
+    """Far enough below the market to rest there."""
+    price = (world.venue.price(MARKET) * _BELOW).quantize(_TICK, ROUND_DOWN)
+    return limit_order(market=MARKET, side="buy", quantity="0.001", price=f"{price:f}")
 
 
 STEPS = (
