@@ -241,7 +241,10 @@ BEGIN
     IF kind = 'platform' THEN
         SELECT p.statement INTO statement FROM platform_token p
          WHERE p.trader_id = p_trader AND p.token_id = p_token;
-        sealed := statement IS NOT NULL;
+        -- A platform that an operator disabled is gone, whichever of its tokens it shows.
+        sealed := statement IS NOT NULL AND NOT EXISTS (
+            SELECT FROM platform o
+             WHERE o.platform_id = admit_path.platform_id AND o.disabled_at IS NOT NULL);
     END IF;
 END $$;
 

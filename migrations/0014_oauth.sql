@@ -82,6 +82,9 @@ BEGIN
                                         AND n.secret_hash = q.secret_hash) END
                AND r.platform_id = p.platform_id AND e.expires_at > v_now AND v.level < 4
                AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
+               AND (t.kind <> 'platform' OR EXISTS (
+                    SELECT FROM platform_token s
+                     WHERE s.trader_id = t.trader_id AND s.token_id = t.token_id))
             OFFSET 0           -- a look-up per question, never the whole tree joined to all of them
           ) f ON true
     ), placed AS MATERIALIZED (

@@ -88,7 +88,10 @@ BEGIN
     IF kind = 'platform' THEN
         SELECT p.statement INTO statement FROM platform_token p
          WHERE p.trader_id = p_trader AND p.token_id = p_token;
-        sealed := statement IS NOT NULL;
+        -- A platform that an operator disabled is gone, whichever of its tokens it shows.
+        sealed := statement IS NOT NULL AND NOT EXISTS (
+            SELECT FROM platform o
+             WHERE o.platform_id = admit_path.platform_id AND o.disabled_at IS NOT NULL);
     END IF;
 END $$;
 
@@ -534,6 +537,9 @@ BEGIN
                                         AND n.secret_hash = q.secret_hash) END
                AND r.platform_id = p.platform_id AND e.expires_at > v_now AND v.level < 4
                AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
+               AND (t.kind <> 'platform' OR EXISTS (
+                    SELECT FROM platform_token s
+                     WHERE s.trader_id = t.trader_id AND s.token_id = t.token_id))
             OFFSET 0           -- a look-up per question, never the whole tree joined to all of them
           ) f ON true
     ), placed AS MATERIALIZED (

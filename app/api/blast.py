@@ -17,9 +17,11 @@ from app.core.token import TokenKind
 from app.db.pool import Tx
 from app.guardrails.rungs import ALLOWED, Rung, Verb
 from app.orders import exposure
+from app.orders.rules import is_entry
+from app.revocation import setting_store
 from app.tokens import store, subtree
 from app.tokens.errors import TokenNotFound
-from app.tokens.models import Level, Node
+from app.tokens.models import CleanUpMode, Level, Node
 
 PAGE = 100
 _RUNGS = tuple(Rung)
@@ -54,6 +56,7 @@ class BlastRadiusController(Controller):
             nodes = await subtree.page(tx, trader_id, node.path, after=after, limit=PAGE)
             counts = await subtree.counts(tx, trader_id, node.path)
             orders = await exposure.open_orders(tx, trader_id, token_id, cap=subtree.COUNT_CAP)
+            mode = (await setting_store.get(tx, trader_id)).cleanup_mode
             held = await exposure.held(tx, trader_id, token_id, node.path)
             level = await store.effective_level(tx, trader_id, node.path)
         await services.edge.log(principal, Event.BLAST_RADIUS_READ, subject_id=token_id)
@@ -65,7 +68,7 @@ class BlastRadiusController(Controller):
             total=subtree.total_text(sum(counts.values())),
             counts=counts,
             nodes=[_affected(found, at, rung) for found, at in nodes],
-            open_orders=[_orders(group, rung) for group in orders],
+            open_orders=[_orders(group, rung, mode) for group in orders],
             open_orders_total=subtree.total_text(sum(group.count for group in orders)),
             without_stop=[
                 _unprotected(asset, now)
@@ -103,11 +106,11 @@ def _affected(node: Node, level: Level, to: Rung) -> shapes.AffectedNode:
     )
 
 
-def _orders(group: exposure.OpenGroup, to: Rung) -> shapes.OpenOrders:
+def _orders(group: exposure.OpenGroup, to: Rung, mode: CleanUpMode) -> shapes.OpenOrders:
     then: Literal["cancelled", "refused", "stays"] = "stays"
     if group.state == "held":
         then = "stays" if Verb.ORDER in ALLOWED[to] else "refused"
-    elif to is Rung.REVOKED:
+    elif to is Rung.REVOKED and (mode == "cancel_all" or is_entry(group.side)):
         then = "cancelled"
     return shapes.OpenOrders(
         venue=group.venue,

@@ -33,7 +33,7 @@ MAX_IN_FLIGHT = 256
 MAX_IN_FLIGHT_OF_ALL = 2048
 """Whoever they are: a batch must not become older than what makes it durable allows."""
 
-_ASKED = (TokenKind.DEVICE, TokenKind.SESSION, TokenKind.GRANT)
+_ASKED = (TokenKind.DEVICE, TokenKind.SESSION, TokenKind.GRANT, TokenKind.PLATFORM)
 _PLAIN = re.compile(rb"token=([0-9A-Za-z_]{1,128})\Z")
 """What nearly every form is: one parameter, with nothing to decode."""
 

@@ -10,7 +10,6 @@ from app.api.edge import AnyRequest
 from app.api.services import Services
 from app.core import token
 from app.core.token import SCANNER_PATTERN, Token, TokenKind, TokenMalformed
-from app.platforms import store as platforms
 from app.tokens import nodes
 
 _KILLED = (TokenKind.DEVICE, TokenKind.SESSION, TokenKind.GRANT, TokenKind.PLATFORM)
@@ -42,7 +41,7 @@ class LeakController(Controller):
         """Revoke what was found, with everything beneath it, before this answers.
 
         The answer is the same whatever was found: who asks whether a token lives has ended it.
-        No limit per address stands here yet; a report costs one look-up a token.
+        What may be under way at once is bounded (`shedding`); a report costs one look-up a token.
         """
         for leak in data.leaks:
             await _end(services, request, leak)
@@ -72,9 +71,10 @@ async def _end(services: Services, request: AnyRequest, leak: shapes_tree.Leak) 
 
 
 async def _revoked(services: Services, request: AnyRequest, found: Token) -> bool:
+    if found.kind is TokenKind.CLIENT:
+        origin = services.edge.origin(request, "leak")
+        return await services.platforms.end_access_token(found, origin)
     async with services.db.session() as tx:
-        if found.kind is TokenKind.CLIENT:
-            return await platforms.end_token(tx, found)
         live = await nodes.is_live(
             tx, found.trader_id, found.token_id, found.kind.value, found.secret_hash()
         )

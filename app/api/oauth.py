@@ -144,7 +144,7 @@ async def _end(
         return presented.trader_id == platform_id and await services.platforms.end_access_token(
             presented, origin
         )
-    if presented.kind is not TokenKind.GRANT:
+    if presented.kind not in {TokenKind.GRANT, TokenKind.PLATFORM}:
         return False
     async with services.db.session() as tx:
         level = await tokens.level_for_platform(

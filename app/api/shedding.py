@@ -27,18 +27,30 @@ ask from many connections at once."""
 WAITING = 1024
 """Long polls under way at once: they sleep, so they have a budget of their own."""
 
-LIMITS = MappingProxyType({"working": WORKING, "introspecting": INTROSPECTING, "waiting": WAITING})
+LEAKING = 8
+"""Reports of leaks under way at once. Anybody may send them and each costs a look-up a token, so
+they get through beside everything else and crowd out nothing."""
 
+LIMITS = MappingProxyType(
+    {
+        "working": WORKING,
+        "introspecting": INTROSPECTING,
+        "waiting": WAITING,
+        "leaking": LEAKING,
+    }
+)
+
+_LANES = {"/oauth/introspect": "introspecting", "/v1/leaks": "leaking"}
 _ID = r"[0-9a-fA-F-]{36}"
 _CORD = re.compile(
     rf"POST /v1/break-glass|POST /v1/revocation-cards/redeem|DELETE /v1/tokens/{_ID}"
-    rf"|PATCH /v1/tokens/{_ID}/state"
+    rf"|PATCH /v1/tokens/{_ID}/(?:state|limits)|POST /v1/re-enrolments/{_ID}/veto"
     rf"|POST /v1/sessions/{_ID}/not-me|POST /v1/devices/{_ID}/lost"
-    rf"|POST /v1/approvals/{_ID}/decision|POST /v1/leaks|POST /oauth/revoke"
+    rf"|POST /v1/approvals/{_ID}/decision|POST /oauth/revoke"
     r"|GET /card(?:/[a-z.]+)?|GET /livez"
 )
-"""Revoke, tighten, break-glass, card, "not me", lost, deny; and what a supervisor asks. A decision
-may also approve: which of the two it is stands in the body, and a no must never be shed."""
+"""Revoke, tighten, narrow, break-glass, card, "not me", lost, veto, deny; what a supervisor asks.
+A decision may also approve: which of the two it is stands in the body, and a no is never shed."""
 
 
 class Shedding:
@@ -76,8 +88,8 @@ def is_cord(method: str, path: str) -> bool:
 
 
 def _lane(scope: Scope) -> str:
-    if scope["path"] == "/oauth/introspect":
-        return "introspecting"
+    if scope["path"] in _LANES:
+        return _LANES[scope["path"]]
     return "waiting" if b"wait=" in scope.get("query_string", b"") else "working"
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.api import shapes, shapes_tree
-from app.api.edge import AnyRequest, Principal
+from app.api.edge import FRESH_SIGN_IN, AnyRequest, Principal
 from app.api.services import Services
 from app.approvals.actions import Amount, BotGrant, read_action
 from app.approvals.errors import ActionMismatch
@@ -35,7 +35,12 @@ _ETAG_CHARS = 22
 async def reader(services: Services, request: AnyRequest) -> Principal:
     """Devices and sessions of the trader, a bot, a platform token with `tree.read`."""
     principal = await services.edge.token(
-        request, TokenKind.DEVICE, TokenKind.SESSION, TokenKind.GRANT, TokenKind.PLATFORM
+        request,
+        TokenKind.DEVICE,
+        TokenKind.SESSION,
+        TokenKind.GRANT,
+        TokenKind.PLATFORM,
+        session_max_age=FRESH_SIGN_IN,
     )
     principal.require("tree.read")
     return principal

@@ -35,7 +35,7 @@ _SETTINGS = {
     "port": str(PORT),
     "unix_socket_permissions": "0777",  # the password decides; the processes have several uids
     "password_encryption": "scram-sha-256",
-    "max_connections": "100",
+    "max_connections": "300",
     "superuser_reserved_connections": "5",
     "shared_buffers": "128MB",
     "wal_compression": "on",

@@ -53,7 +53,7 @@ class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contained(msgspec.Struct, frozen=True, kw_only=True):
-    """A fence as acknowledged: its place in the log and how many doorbells or traders were told.
+    """A fence as acknowledged: its place in the log and how many of a venue's traders were told.
 
     `position` is None where a rung as tight stood there already.
     """

@@ -3,7 +3,6 @@
 `Rehearsal` has no database. Whoever makes the one or the other decides once, at the command line.
 """
 
-from datetime import timedelta
 from typing import Protocol
 
 from app.containment import store
@@ -11,14 +10,10 @@ from app.containment.models import Contained, TraderPlan, VenuePlan
 from app.core.ids import new_id
 from app.core.origin import Origin
 from app.db.pool import Database
-from app.outbox import store as outbox
-from app.outbox.models import Topic
 from app.tokens import store as tokens
 
 TELL_BATCH = 200
 """Traders rung in one transaction: short enough that nobody waits behind it."""
-
-_NOTICE_LIFE = timedelta(hours=24)
 
 
 class Executor(Protocol):
@@ -43,7 +38,7 @@ class Containing:
         self._db = db
 
     async def contain_trader(self, plan: TraderPlan) -> Contained:
-        """Fence the root, log it and ring the trader's devices: one commit.
+        """Fence the root and log it; the fence rings the trader's devices: one commit.
 
         A rung as tight, or tighter, that an operator put there stays, and nothing is written.
         """
@@ -59,14 +54,8 @@ class Containing:
                 reason=plan.reason,
                 origin=Origin(actor=plan.actor),
             )
-            told = await outbox.ring(
-                tx,
-                plan.trader_id,
-                Topic.SECURITY,
-                new_id(),
-                imposed.imposed_at + _NOTICE_LIFE,
-            )
-        return Contained(position=imposed.log_position, at=imposed.imposed_at, told=told)
+        # The fence itself rings the trader's devices (migration 0011).
+        return Contained(position=imposed.log_position, at=imposed.imposed_at, told=0)
 
     async def contain_venue(self, plan: VenuePlan) -> Contained:
         """Fence the venue in one short transaction; then tell its traders, batch by batch.

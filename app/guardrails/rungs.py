@@ -25,7 +25,13 @@ class Rung(Enum):
         return _SEVERITY[self] < _SEVERITY[other]
 
 
-_SEVERITY = {rung: severity for severity, rung in enumerate(Rung)}
+_BY_SEVERITY = tuple(Rung)
+_SEVERITY = {rung: severity for severity, rung in enumerate(_BY_SEVERITY)}
+
+
+def rung_at(severity: int) -> Rung:
+    """The rung of a level as rows have it: 0 is `active`."""
+    return _BY_SEVERITY[severity]
 
 
 class Verb(Enum):

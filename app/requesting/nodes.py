@@ -17,6 +17,7 @@ from app.core.jose import jwk_thumbprint, public_jwk
 from app.core.origin import Origin
 from app.db.pool import Database
 from app.guardrails.errors import WiderThanParent
+from app.guardrails.rungs import Verb, check_rung, rung_at
 from app.platforms.models import Platform
 from app.platforms.tokens import SCOPES
 from app.requesting.asking import ask
@@ -143,6 +144,8 @@ class NodeRequests:
         ------
         TokenNotFound
             No such node in this trader's living tree.
+        RungForbids
+            The node is contained: nobody is asked to widen it.
         Malformed, WiderThanParent
             With the rule `ip_networks`.
         """
@@ -152,6 +155,8 @@ class NodeRequests:
             node = await tokens.get(tx, trader_id, token_id)
             if trader is None or node is None or node.path[0] != trader.root_id:
                 raise TokenNotFound
+            level = await tokens.effective_level(tx, trader_id, node.path)
+            check_rung(rung_at(level), Verb.WIDEN, node_id=token_id)
             for outer in await nodes.lists_on(tx, trader_id, node.path[:-1]):
                 if not networks.is_within(wanted, outer):
                     raise WiderThanParent(rule=networks.FIELD)

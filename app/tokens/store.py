@@ -156,7 +156,8 @@ async def level_for_platform(
     """Effective rung of a presented token, for the platform that created its trader; else None."""
     level = await tx.fetchval(
         "SELECT effective_level(t.trader_id, t.path) FROM token t JOIN trader r USING (trader_id)"
-        " WHERE t.trader_id = $1 AND t.token_id = $2 AND t.secret_hash = $3 AND r.platform_id = $4",
+        " WHERE t.trader_id = $1 AND t.token_id = $2 AND r.platform_id = $4"
+        "   AND secret_is_current(t.trader_id, t.token_id, t.secret_hash, $3)",
         trader_id,
         token_id,
         secret_hash,

@@ -165,7 +165,7 @@ ROWS = (
     Row("POST", "/v1/tokens/{token_id:uuid}/rotate", _OF_THE_TREE, verb=Verb.ROTATE),
     Row("POST", "/v1/tokens/{token_id:uuid}/ip-networks", (CLIENT, DEVICE),
         lambda t: {"trader_id": str(t.trader_id), "ip_networks": ["127.0.0.0/8"]},
-        verb=Verb.WIDEN),
+        verb=Verb.WIDEN, under=Verb.WIDEN),
     Row("POST", "/v1/leaks", (ANYONE,), _fixed(leaks=[{"token": "tc_device_x"}])),
     Row("GET", "/.well-known/tripcord-token-pattern", (ANYONE,)),
     Row("GET", "/v1/webhooks", (CLIENT,)),

@@ -155,7 +155,9 @@ async def test_an_assertion_counts_once_even_when_64_arrive_together(
 ) -> None:
     assertion = jws(header(platform), claims(platform), platform.key)
     responses = await asyncio.gather(*(attempt(caller, assertion) for _ in range(64)))
-    assert sorted(response.status_code for response in responses) == [200] + [401] * 63
+    statuses = [response.status_code for response in responses]
+    assert statuses.count(200) == 1
+    assert set(statuses) <= {200, 401, 503}  # 503: shed before it was looked at
     refused_by_oauth(await attempt(caller, assertion), 401, "invalid_client")
     made = "SELECT count(*) FROM client_token WHERE platform_id = $1"
     assert await rows.fetchval(made, platform.platform_id) == 2  # one is the fixture's

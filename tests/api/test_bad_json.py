@@ -113,6 +113,7 @@ async def test_a_number_with_two_readings_is_refused_even_where_anything_may_sta
 OPTIONAL = {
     "/v1/sessions/{session_id:uuid}/proof": {"code"},  # asking again needs none
     "/v1/tokens": {"markets", "allocation", "free_limit", "max_order"},  # the parent's then
+    "/v1/webhooks/{webhook_id:uuid}": {"state"},  # what is not given stays
     "/v1/tokens/{token_id:uuid}/ip-networks": {"trader_id"},  # a device knows its own
 }
 """Members of the samples that a body may go without."""

@@ -84,7 +84,7 @@ async def test_nodes_below_are_shown_with_what_becomes_of_them(
     assert {"order", "reduce", "cancel", "mint"} <= set(answer["loses"])
     assert not {"read", "approve", "lift"} & set(answer["loses"])
     whole = await look(caller, trader, trader.root_id, by=trader.session)
-    assert (whole["to"], whole["total"]) == ("revoked", "5")
+    assert (whole["to"], whole["total"]) == ("revoked", "6")
     assert {node["becomes"] for node in whole["nodes"]} == {"revoked"}
 
 
@@ -93,7 +93,7 @@ async def test_nothing_of_another_trader_or_another_branch_is_counted(
 ) -> None:
     other = await add_trader(rows, platform)
     await add_grant(rows, other.trader_id, other.root_id, other.credential_id)
-    assert (await look(caller, trader, trader.root_id))["total"] == "5"
+    assert (await look(caller, trader, trader.root_id))["total"] == "6"
     one = await look(caller, trader, trader.grant.token.token_id)
     assert [node["token_id"] for node in one["nodes"]] == [str(trader.grant.token.token_id)]
 

@@ -115,7 +115,7 @@ async def test_a_trader_is_contained_logged_and_told_in_one_go(
     entry = await admin.fetchrow("SELECT * FROM access_log WHERE trader_id = $1", tree.trader_id)
     assert (entry["event"], entry["token_id"]) == ("token.tightened", tree.root)
     assert entry["actor"].startswith("operator")
-    bell = await admin.fetchrow("SELECT * FROM outbox WHERE trader_id = $1", tree.trader_id)
+    (bell,) = await admin.fetch("SELECT * FROM outbox WHERE trader_id = $1", tree.trader_id)
     assert (bell["topic"], bell["device_id"]) == ("security", tree.device)
     level = await admin.fetchval(
         "SELECT effective_level($1, path) FROM token WHERE token_id = $2",

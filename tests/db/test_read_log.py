@@ -141,7 +141,7 @@ async def test_an_entry_the_database_does_not_take_refuses_and_does_not_end_the_
 
 
 async def test_a_role_that_may_not_log_is_refused(open_db: Open, tree: Tree) -> None:
-    async with running(await open_db("cord")) as reads:
+    async with running(await open_db("dispatcher")) as reads:
         with pytest.raises(LogUnavailable):
             await reads.append(entry(tree))
 
