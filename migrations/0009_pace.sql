@@ -83,6 +83,7 @@ BEGIN
     IF p_outcome = 'ok' AND session_user IN ('tripcord_api', 'tripcord_cord', 'tripcord_courier',
                                              'tripcord_operator', 'tripcord_dispatcher')
        AND (p_event LIKE ANY (ARRAY['order.released', 'order.held', 'order.refused',
+                'trader.frozen_empty', 'credential.refused',
                 'order.answered_again', 'device.bound', 'factor.bound', 'grant.sealed',
                 'approval.decided', 'change.sealed', 'credential.imported',
                 'credential.verifying', 'credential.linked', 'cleanup.released', 'venue.read',
@@ -160,7 +161,7 @@ BEGIN
      WHERE p.venue_id = credential.venue_id AND p.market = p_market;
     SELECT m.snapshot::text INTO snapshot FROM market_snapshot m
      WHERE m.venue_id = credential.venue_id AND m.market = p_market;
-    IF level = 1 THEN
+    IF greatest(level, venue_level) = 1 THEN
         balances := ARRAY(SELECT b FROM venue_balance b
                            WHERE b.trader_id = p_trader
                              AND b.credential_id = a_grant.credential_id);
@@ -200,6 +201,9 @@ BEGIN
            outcome_at = CASE WHEN p_to <> 'unknown'
                              THEN coalesce(o.outcome_at, clock_timestamp()) END
      WHERE o.trader_id = p_trader AND o.order_id = p_order AND o.state = p_from
+       -- What has an end has given back what it reserved: a second time would refund a budget.
+       AND o.state IN ('released', 'unknown', 'accepted', 'partially_filled')
+       AND p_filled BETWEEN o.filled_quantity AND o.quantity
     RETURNING o.* INTO moved;
     IF NOT FOUND THEN
         RETURN false;

@@ -160,15 +160,15 @@ BEGIN
     RETURN (SELECT v.level FROM venue v WHERE v.venue_id = p_venue);
 END $$;
 
--- Severity only grows. When this has committed, nothing that the rung forbids is signed any more;
--- nobody is told in here, because telling takes long.
+-- Severity only grows. Whoever begins to sign after this has committed sees the rung; `drain_venue`
+-- then waits for those who began before. Two steps, because the rung must stand even if somebody
+-- holds that lock for ever. Nobody is told in here, because telling takes long.
 CREATE FUNCTION contain_venue(
     p_venue text, p_containment uuid, p_level smallint, p_reason text, p_actor text,
     OUT previous smallint, OUT imposed_at timestamptz, OUT log_position bigint
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(13, hashtext(p_venue));
     SELECT v.level INTO previous FROM venue v WHERE v.venue_id = p_venue FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such venue' USING ERRCODE = 'TC002';
@@ -186,6 +186,13 @@ BEGIN
                                    log_position)
     VALUES (p_venue, p_containment, p_level, p_reason, p_actor, contain_venue.imposed_at,
             contain_venue.log_position);
+END $$;
+
+-- Returns when every signature that was under way at the venue has ended.
+CREATE FUNCTION drain_venue(p_venue text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(13, hashtext(p_venue));
 END $$;
 
 -- Ring the next traders with a key at the venue; how many, and 0 once all were. One call is one
@@ -286,7 +293,7 @@ END $$;
 
 REVOKE ALL ON recovery_code, recovery_state, re_enrolment, venue_containment
     FROM PUBLIC;
-REVOKE ALL ON FUNCTION ring_every_device, revoke_old_root, contain_venue, tell_of_containment, venue_reach,
+REVOKE ALL ON FUNCTION ring_every_device, revoke_old_root, contain_venue, drain_venue, tell_of_containment, venue_reach,
     refuse_other_re_enrolment, refuse_begun_ended FROM PUBLIC;
 GRANT SELECT ON recovery_code, recovery_state, re_enrolment TO tripcord_api;
 GRANT SELECT ON recovery_code, recovery_state, re_enrolment TO tripcord_signer;
@@ -298,7 +305,7 @@ GRANT UPDATE (state, ended_at, ended_by, version, mac) ON re_enrolment TO tripco
 GRANT UPDATE (root_id, version, mac) ON totp_factor TO tripcord_signer;
 GRANT EXECUTE ON FUNCTION ring_every_device, revoke_old_root TO tripcord_signer;
 GRANT SELECT ON venue_containment TO tripcord_operator;
-GRANT EXECUTE ON FUNCTION contain_venue, tell_of_containment, venue_reach, ring_devices
+GRANT EXECUTE ON FUNCTION contain_venue, drain_venue, tell_of_containment, venue_reach, ring_devices
     TO tripcord_operator;
 
 -- migrate:down
@@ -312,7 +319,7 @@ BEGIN
         $q$'re_enrolment.%', 'recovery_codes.bound', 'factor.carried_over', $q$, ''),
         E'\n    IF p_event = ''venue.contained''.*?END IF;\n', E'\n');
 END $$;
-DROP FUNCTION venue_reach, tell_of_containment, contain_venue;
+DROP FUNCTION venue_reach, tell_of_containment, drain_venue, contain_venue;
 CREATE OR REPLACE FUNCTION shared_venue_level(p_venue text) RETURNS smallint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

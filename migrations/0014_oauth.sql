@@ -21,7 +21,7 @@ CREATE FUNCTION introspect_batch(
     p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]
 ) RETURNS TABLE (
     is_known boolean, kind text, jkt text, scope text[], path text[], issued_at bigint,
-    expires_at bigint, level smallint, limits bytea, method text
+    expires_at bigint, level smallint, limits bytea[], method text
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 -- Planning it took longer than running it (5 ms), and whoever plans while the tables are small would
@@ -56,7 +56,13 @@ BEGIN
           ) p ON true
           LEFT JOIN LATERAL (
             SELECT t.trader_id, t.kind, t.jkt, t.scope, t.path, t.created_at,
-                   e.expires_at, v.level, g.limits,
+                   e.expires_at, v.level,
+                   -- A grant's own, or of every grant on the path where there are several (P5).
+                   CASE WHEN g.grant_id IS NULL THEN NULL
+                        WHEN cardinality(t.path) = 3 THEN ARRAY[g.limits]
+                        ELSE ARRAY(SELECT b.limits FROM bot_grant b
+                                    WHERE b.trader_id = t.trader_id AND b.grant_id = ANY (t.path)
+                                    ORDER BY cardinality(b.path)) END AS limits,
                    CASE WHEN t.kind = 'session' THEN
                        (SELECT d.method FROM session s
                           JOIN decision d ON d.trader_id = s.trader_id

@@ -115,6 +115,7 @@ BEGIN
     IF p_outcome = 'ok' AND session_user IN ('tripcord_api', 'tripcord_cord', 'tripcord_courier',
                                              'tripcord_operator', 'tripcord_dispatcher')
        AND (p_event LIKE ANY (ARRAY['re_enrolment.%', 'recovery_codes.bound', 'factor.carried_over', 'order.released', 'order.held', 'order.refused',
+                'trader.frozen_empty', 'credential.refused',
                 'order.answered_again', 'device.bound', 'factor.bound', 'grant.sealed',
                 'approval.decided', 'change.sealed', 'credential.imported',
                 'credential.verifying', 'credential.linked', 'cleanup.released', 'venue.read',
@@ -319,7 +320,7 @@ BEGIN
      WHERE p.venue_id = credential.venue_id AND p.market = p_market;
     SELECT m.snapshot::text INTO snapshot FROM market_snapshot m
      WHERE m.venue_id = credential.venue_id AND m.market = p_market;
-    IF level = 1 THEN
+    IF greatest(level, venue_level) = 1 THEN
         balances := ARRAY(SELECT b FROM venue_balance b
                            WHERE b.trader_id = p_trader
                              AND b.credential_id = a_grant.credential_id);
@@ -363,7 +364,6 @@ CREATE FUNCTION public.contain_venue(p_venue text, p_containment uuid, p_level s
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(13, hashtext(p_venue));
     SELECT v.level INTO previous FROM venue v WHERE v.venue_id = p_venue FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such venue' USING ERRCODE = 'TC002';
@@ -430,6 +430,16 @@ END $$;
 
 ALTER FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.drain_venue(p_venue text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(13, hashtext(p_venue));
+END $$;
+
+ALTER FUNCTION public.drain_venue(p_venue text) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) RETURNS smallint
     LANGUAGE plpgsql STABLE
     AS $$
@@ -473,7 +483,7 @@ END $$;
 
 ALTER FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) RETURNS TABLE(is_known boolean, kind text, jkt text, scope text[], path text[], issued_at bigint, expires_at bigint, level smallint, limits bytea, method text)
+CREATE FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) RETURNS TABLE(is_known boolean, kind text, jkt text, scope text[], path text[], issued_at bigint, expires_at bigint, level smallint, limits bytea[], method text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -511,7 +521,13 @@ BEGIN
           ) p ON true
           LEFT JOIN LATERAL (
             SELECT t.trader_id, t.kind, t.jkt, t.scope, t.path, t.created_at,
-                   e.expires_at, v.level, g.limits,
+                   e.expires_at, v.level,
+                   -- A grant's own, or of every grant on the path where there are several (P5).
+                   CASE WHEN g.grant_id IS NULL THEN NULL
+                        WHEN cardinality(t.path) = 3 THEN ARRAY[g.limits]
+                        ELSE ARRAY(SELECT b.limits FROM bot_grant b
+                                    WHERE b.trader_id = t.trader_id AND b.grant_id = ANY (t.path)
+                                    ORDER BY cardinality(b.path)) END AS limits,
                    CASE WHEN t.kind = 'session' THEN
                        (SELECT d.method FROM session s
                           JOIN decision d ON d.trader_id = s.trader_id
@@ -844,6 +860,9 @@ BEGIN
            outcome_at = CASE WHEN p_to <> 'unknown'
                              THEN coalesce(o.outcome_at, clock_timestamp()) END
      WHERE o.trader_id = p_trader AND o.order_id = p_order AND o.state = p_from
+       -- What has an end has given back what it reserved: a second time would refund a budget.
+       AND o.state IN ('released', 'unknown', 'accepted', 'partially_filled')
+       AND p_filled BETWEEN o.filled_quantity AND o.quantity
     RETURNING o.* INTO moved;
     IF NOT FOUND THEN
         RETURN false;
@@ -2535,6 +2554,9 @@ GRANT ALL ON FUNCTION public.count_below(p_trader uuid, p_top uuid, p_limit inte
 
 REVOKE ALL ON FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) TO tripcord_dispatcher;
+
+REVOKE ALL ON FUNCTION public.drain_venue(p_venue text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drain_venue(p_venue text) TO tripcord_operator;
 
 REVOKE ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_api;

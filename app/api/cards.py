@@ -79,9 +79,10 @@ class CardController(Controller):
         card_id: FromPath[UUID],
         services: NamedDependency[Services],
     ) -> CardView:
-        """Make a card useless, because it is lost or replaced; every device is told.
+        """Make a card useless in 24 hours, because it is lost or replaced; every device is told.
 
-        It takes a way to cut away and gives nobody one to act: one factor, and a notice.
+        It takes a way to cut away, so it waits: whoever has a stolen phone cannot take the owner's
+        last one at once. Until then the card still revokes.
         """
         principal = await services.edge.token(request, TokenKind.DEVICE)
         async with services.db.locked(principal.trader) as tx:

@@ -16,14 +16,12 @@ from typing import Any
 
 import uvloop
 
-from app.api.errors import BodyTooLarge
+from app.api.bodies import arrived, check_announced, whole
 from app.api.outer import Asgi, Message, Receive, Scope, Send, send_problem, with_deadline
 from app.core.errors import DomainError
 
 SWITCH_SECONDS = 0.0005
 """Longest turn of one thread while another waits; CPython's own is ten times that."""
-
-MAX_BODY_BYTES = 64 * 1024
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -67,8 +65,8 @@ class CordLane:
             return
         loop, app, _ = self._running
         try:
-            _check_announced(scope)
-            body = await _whole(with_deadline(receive))
+            check_announced(scope)
+            body = await whole(with_deadline(receive))
         except DomainError as error:
             await send_problem(error, send)
             return
@@ -122,34 +120,9 @@ class CordLane:
 async def _answer(app: Asgi, scope: Scope, body: bytes) -> list[Message]:
     """Run one request that has arrived whole, and collect its answer."""
     answer: list[Message] = []
-    arriving: list[Message] = [
-        {"type": "http.disconnect"},
-        {"type": "http.request", "body": body, "more_body": False},
-    ]
-
-    async def receive() -> Message:
-        return arriving.pop() if len(arriving) > 1 else arriving[0]
 
     async def send(message: Message) -> None:
         answer.append(message)
 
-    await app(scope, receive, send)
+    await app(scope, arrived(body), send)
     return answer
-
-
-def _check_announced(scope: Scope) -> None:
-    """Refuse a body that says it is too large before any of it is read."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and not (value.isdigit() and int(value) <= MAX_BODY_BYTES):
-            raise BodyTooLarge
-
-
-async def _whole(receive: Receive) -> bytes:
-    body: bytes = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge
-        if not message.get("more_body", False):
-            return body

@@ -1,6 +1,7 @@
 """/v1/access-log: every use of every token, and the means to check that nothing was changed."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from litestar import Controller, get
@@ -40,12 +41,12 @@ class AccessLogController(Controller):
         A receipt shows the entries of the revoked subtree; of the others only their hashes, so
         that the chain can be verified all the same.
         """
-        trader_id, subtree = await _reader(request, services, receipt)
+        trader_id, shown = await _reader(request, services, receipt)
         after = _position(cursor)
         async with services.db.session() as tx:
             found = await store.page(tx, trader_id, LOCKED_CHAIN, after, PAGE)
         return shapes.Page(
-            items=[_view(entry, subtree) for entry in found],
+            items=[_view(entry, shown) for entry in found],
             cursor=str(found[-1].position) if len(found) == PAGE else None,
         )
 
@@ -78,15 +79,17 @@ class AccessLogController(Controller):
 
 async def _reader(
     request: AnyRequest, services: Services, receipt: str | None
-) -> tuple[UUID, UUID | None]:
-    """Whose log, and the subtree that is shown in full (None: all). The reading is logged."""
+) -> tuple[UUID, "_Shown | None"]:
+    """Whose log, and what of it is shown in full (None: all). The reading is logged."""
     if receipt is not None:
         found = await by_receipt(services, request, receipt)
         origin = services.edge.origin(request, f"receipt:{found.revocation_id}")
         await log_receipt_use(services, found, Event.LOG_READ, origin)
-        # The root's receipt shows everything, what came before the first node included.
+        # A root's receipt also shows what belongs to no node, such as how the trader began. Not for
+        # ever: a trader who comes back has another root, and its affairs are not this receipt's.
         is_root = len(found.path) == 1
-        return found.trader_id, None if is_root else found.token_id
+        until = found.cleanup_deadline_at if is_root else None
+        return found.trader_id, _Shown(found.token_id, until)
     principal = await services.edge.token(request, TokenKind.DEVICE)
     await services.edge.log(principal, Event.LOG_READ)
     return principal.trader, None
@@ -100,14 +103,26 @@ def _position(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _view(entry: StoredEntry, subtree: UUID | None) -> dict[str, Any]:
+class _Shown(NamedTuple):
+    """Entries of one subtree, and those without a node up to a time."""
+
+    subtree: UUID
+    nodeless_until: datetime | None
+
+    def has(self, entry: StoredEntry) -> bool:
+        if entry.path is None:
+            return self.nodeless_until is not None and entry.at <= self.nodeless_until
+        return self.subtree in entry.path
+
+
+def _view(entry: StoredEntry, shown: _Shown | None) -> dict[str, Any]:
     hashes: dict[str, Any] = {
         "position": entry.position,
         "previous_hash": b64url(entry.previous_hash),
         "content_hash": b64url(entry.content_hash),
         "entry_hash": b64url(entry.entry_hash),
     }
-    if subtree is not None and subtree not in (entry.path or []):
+    if shown is not None and not shown.has(entry):
         return hashes
     return hashes | {
         "trader_id": entry.trader_id,

@@ -12,8 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 from app.api import problems
+from app.api.bodies import announces_body, arrived, check_announced, whole
 from app.api.errors import Overloaded
-from app.api.outer import Asgi, Receive, Scope, Send
+from app.api.outer import Asgi, Receive, Scope, Send, send_refusal, with_deadline
+from app.core.errors import DomainError
 
 WORKING = 48
 """Requests under way at once: three times the connections to the database. A longer line makes
@@ -27,6 +29,14 @@ ask from many connections at once."""
 WAITING = 1024
 """Long polls under way at once: they sleep, so they have a budget of their own."""
 
+ARRIVING = 1024
+"""Bodies on their way in at once, 64 kB each at most. A request counts as under way only when it is
+here whole: otherwise a few dozen senders of half a body would shut everybody out."""
+
+OPEN_TO_ALL = 8
+"""Cord requests under way at once that need no token first: a card is looked up over the very
+connections that a revoke needs, and strangers may try as many cards as they like."""
+
 LEAKING = 8
 """Reports of leaks under way at once. Anybody may send them and each costs a look-up a token, so
 they get through beside everything else and crowd out nothing."""
@@ -37,9 +47,12 @@ LIMITS = MappingProxyType(
         "introspecting": INTROSPECTING,
         "waiting": WAITING,
         "leaking": LEAKING,
+        "arriving": ARRIVING,
+        "open": OPEN_TO_ALL,
     }
 )
 
+_OPEN = frozenset({"/v1/revocation-cards/redeem", "/oauth/revoke"})
 _LANES = {"/oauth/introspect": "introspecting", "/v1/leaks": "leaking"}
 _ID = r"[0-9a-fA-F-]{36}"
 _CORD = re.compile(
@@ -59,27 +72,53 @@ class Shedding:
     def __init__(self, inner: Asgi, cord: Asgi, limits: Mapping[str, int] = LIMITS) -> None:
         self._inner = inner
         self._cord = cord
-        self._limits = limits
-        self._under_way = dict.fromkeys(limits, 0)
+        self._limits = {**LIMITS, **limits}
+        self._under_way = dict.fromkeys(self._limits, 0)
         self._answer = _busy()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        if is_cord(scope["method"], scope["path"]):
+        cuts = is_cord(scope["method"], scope["path"])
+        if announces_body(scope):
+            body = await self._arrival(scope, receive, send, counted=not cuts)
+            if body is None:
+                return
+            receive = arrived(body)
+        if cuts and scope["path"] not in _OPEN:
             await self._cord(scope, receive, send)
             return
-        lane = _lane(scope)
+        lane = "open" if cuts else _lane(scope)
         if self._under_way[lane] >= self._limits[lane]:
-            for message in self._answer:
-                await send(message)
+            await self._turn_away(send)
             return
         self._under_way[lane] += 1
         try:
-            await self._inner(scope, receive, send)
+            await (self._cord if cuts else self._inner)(scope, receive, send)
         finally:
             self._under_way[lane] -= 1
+
+    async def _arrival(
+        self, scope: Scope, receive: Receive, send: Send, *, counted: bool
+    ) -> bytes | None:
+        """The whole body, or None where the request has its answer already."""
+        if counted and self._under_way["arriving"] >= self._limits["arriving"]:
+            await self._turn_away(send)
+            return None
+        self._under_way["arriving"] += 1
+        try:
+            check_announced(scope)
+            return await whole(with_deadline(receive))
+        except DomainError as error:
+            await send_refusal(scope["path"], error, send)
+            return None
+        finally:
+            self._under_way["arriving"] -= 1
+
+    async def _turn_away(self, send: Send) -> None:
+        for message in self._answer:
+            await send(message)
 
 
 def is_cord(method: str, path: str) -> bool:
@@ -90,7 +129,8 @@ def is_cord(method: str, path: str) -> bool:
 def _lane(scope: Scope) -> str:
     if scope["path"] in _LANES:
         return _LANES[scope["path"]]
-    return "waiting" if b"wait=" in scope.get("query_string", b"") else "working"
+    waits = scope["path"] == "/v1/approvals" and b"wait=" in scope.get("query_string", b"")
+    return "waiting" if waits and scope["method"] == "GET" else "working"
 
 
 def _busy() -> tuple[dict[str, Any], dict[str, Any]]:

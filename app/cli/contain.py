@@ -159,6 +159,8 @@ def _say_done(done: Contained, *, execute: bool) -> None:
         click.echo("nothing was changed")
     else:
         click.echo("rehearsed only: nothing was written; add --execute to do it")
+    if not done.drained:
+        click.echo("a signature that began before may still end: run the command again")
     if done.told:
         click.echo(f"told: {done.told}")
 

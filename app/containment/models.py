@@ -61,6 +61,8 @@ class Contained(msgspec.Struct, frozen=True, kw_only=True):
     position: int | None
     at: datetime | None
     told: int
+    drained: bool = True
+    """No signature that began before is under way any more."""
 
 
 class VenueAct(msgspec.Struct, frozen=True, kw_only=True):

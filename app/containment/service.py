@@ -9,6 +9,7 @@ from app.containment import store
 from app.containment.models import Contained, TraderPlan, VenuePlan
 from app.core.ids import new_id
 from app.core.origin import Origin
+from app.db.errors import DatabaseUnavailable
 from app.db.pool import Database
 from app.tokens import store as tokens
 
@@ -66,11 +67,22 @@ class Containing:
             row = await store.contain_venue(
                 tx, plan.venue_id, new_id(), plan.level, plan.reason, plan.actor
             )
+        drained = await self._drain(plan.venue_id)
         return Contained(
             position=row["log_position"],
             at=row["imposed_at"],
             told=await self._tell(plan.venue_id),
+            drained=drained,
         )
+
+    async def _drain(self, venue_id: str) -> bool:
+        """Wait for signatures that began before; False if one does not end in time."""
+        try:
+            async with self._db.transaction() as tx:
+                await store.drain_venue(tx, venue_id)
+        except DatabaseUnavailable:
+            return False
+        return True
 
     async def _tell(self, venue_id: str) -> int:
         async with self._db.session() as tx:

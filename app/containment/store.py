@@ -58,6 +58,11 @@ async def venue_reach(tx: Tx, venue_id: str) -> Row:
     return row
 
 
+async def drain_venue(tx: Tx, venue_id: str) -> None:
+    """Return when nothing is being signed for the venue that began before this."""
+    await tx.execute("SELECT drain_venue($1)", venue_id)
+
+
 async def contain_venue(
     tx: Tx, venue_id: str, containment_id: UUID, level: Level, reason: str, actor: str
 ) -> Row:

@@ -4,8 +4,12 @@ from typing import Any
 
 import msgspec
 
+from app.approvals.actions import BotGrant, action_bytes, read_action
+from app.approvals.errors import ActionMismatch
+from app.approvals.limits import in_force, limits_of, narrowed
 from app.core.origin import Origin
 from app.core.token import Token
+from app.guardrails.errors import WiderThanParent
 from app.guardrails.rungs import Rung
 
 _RUNGS = tuple(rung.value for rung in Rung)
@@ -22,8 +26,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What the database says. `kind` is None for a token that is none of the caller's, or dead.
 
-    Times are seconds since the epoch. `limits` is the canonical JSON of a grant's bounds; `method`
-    is how a session's sign-in was approved.
+    Times are seconds since the epoch. `limits` is the canonical JSON of what was granted, the
+    topmost grant of the path first; `method` is how a session's sign-in was approved.
     """
 
     is_known: bool
@@ -34,7 +38,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: int | None
     expires_at: int | None
     level: int | None
-    limits: bytes | None
+    limits: list[bytes] | None
     method: str | None
 
 
@@ -77,6 +81,9 @@ _SIGN_INS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """By how a sign-in was approved: a code in the browser, and the phone's signature over it."""
 
+_ABOVE_GRANTS = 2
+"""Root and credential, the first two of a grant's path."""
+
 INACTIVE = b'{"active":false}'
 _ENCODER = msgspec.json.Encoder()
 
@@ -85,6 +92,12 @@ def answer_bytes(issuer: str, about: Token, found: Found) -> bytes:
     """The answer's JSON. Everything that is not alive for this caller is the same bytes."""
     if found.kind is None:
         return INACTIVE
+    details = None
+    if found.limits is not None:
+        try:
+            details = msgspec.Raw(_in_force(found.limits, len(found.path or ())))
+        except (ActionMismatch, WiderThanParent):
+            return INACTIVE
     acr, amr = _SIGN_INS.get(found.method or "", (None, None))
     return _ENCODER.encode(
         Answer(
@@ -100,9 +113,25 @@ def answer_bytes(issuer: str, about: Token, found: Found) -> bytes:
             tripcord_token_id=str(about.token_id),
             tripcord_path=found.path or [],
             tripcord_state=_RUNGS[found.level or 0],
-            authorization_details=None if found.limits is None else [msgspec.Raw(found.limits)],
+            authorization_details=None if details is None else [details],
             auth_time=found.issued_at if found.kind == "session" else None,
             acr=acr,
             amr=amr,
         )
     )
+
+
+def _in_force(grants: list[bytes], depth: int) -> bytes:
+    """What a grant may do, as narrow as everything above it.
+
+    Raises
+    ------
+    ActionMismatch, WiderThanParent
+        A grant of the path is not there or cannot be read, or nothing is left.
+    """
+    if len(grants) == 1:
+        return grants[0]
+    if len(grants) != depth - _ABOVE_GRANTS:
+        raise ActionMismatch
+    actions = [read_action(raw, BotGrant) for raw in grants]
+    return action_bytes(narrowed(actions[-1], in_force([limits_of(one) for one in actions])))

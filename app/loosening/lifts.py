@@ -9,7 +9,7 @@ from app.deciding.execution import Executions
 from app.deciding.witness import rung_of
 from app.guardrails.errors import RungForbids
 from app.guardrails.rungs import Rung
-from app.tokens import fences
+from app.tokens import fences, nodes
 from app.tokens import store as tokens
 from app.tokens.errors import FenceNotAsShown, RevokedIsFinal
 from app.tokens.models import Level
@@ -52,7 +52,14 @@ class Lifts:
             )
             if action.token_id != node.token_id:
                 raise FenceNotAsShown
-            # (3) Exactly the step that was shown; the fence and its entry in one call.
+            # (3) Nobody pulled after the person decided. The position in the action is the api's
+            # word; the time of the decision is ours.
+            for fence in await nodes.fences_on(tx, request.trader_id, node.token_id):
+                if fence.level == Level.REVOKED:
+                    continue  # final, whenever it was: (4) says so
+                if approval.decided_at is None or fence.imposed_at >= approval.decided_at:
+                    raise FenceNotAsShown
+            # (4) Exactly the step that was shown; the fence and its entry in one call.
             try:
                 left = await fences.lift(
                     tx,

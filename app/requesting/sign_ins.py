@@ -159,6 +159,9 @@ class SignIns:
                 return msgspec.structs.replace(view, state="denied")
             if approval.state is not ApprovalState.APPROVED or session.code_mac is None:
                 return view
+            decision = await approvals.get_decision(tx, trader_id, session.approval_id)
+            if decision is not None and decision.root_id != trader.root_id:
+                raise SessionNotFound  # approved by a phone of a root that is gone
             bearer = token.mint(token.TokenKind.SESSION, trader_id, session_id)
             node = await tokens.mint(
                 tx,

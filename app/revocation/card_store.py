@@ -8,13 +8,14 @@ from app.db.pool import Tx
 from app.revocation.models import CardLine
 
 _PAGE = """
-    SELECT card_id, root_id, created_at FROM revocation_card
-     WHERE trader_id = $1 AND card_id > $2 AND removed_at IS NULL
-     ORDER BY card_id LIMIT $3
+    SELECT c.card_id, c.root_id, c.created_at FROM revocation_card c
+      JOIN trader t ON t.trader_id = c.trader_id AND t.root_id = c.root_id
+     WHERE c.trader_id = $1 AND c.card_id > $2 AND c.removed_at IS NULL
+     ORDER BY c.card_id LIMIT $3
 """
 
 _REMOVE = """
-    UPDATE revocation_card SET removed_at = clock_timestamp()
+    UPDATE revocation_card SET removed_at = clock_timestamp() + interval '24 hours'
      WHERE trader_id = $1 AND card_id = $2 AND removed_at IS NULL
     RETURNING card_id
 """
@@ -26,5 +27,5 @@ async def page(tx: Tx, trader_id: UUID, after: UUID, limit: int) -> list[CardLin
 
 
 async def remove(tx: Tx, trader_id: UUID, card_id: UUID) -> bool:
-    """Make a card useless, once; False where there is none."""
+    """Make a card useless from a day on, once; False where there is none."""
     return await tx.fetchval(_REMOVE, trader_id, card_id) is not None

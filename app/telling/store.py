@@ -12,6 +12,7 @@ _QUEUED = """
     SELECT o.trader_id, o.message_id, o.rid, o.subject::text AS subject, o.created_at,
            w.platform_id, t.platform_id AS owner_id
       FROM outbox o JOIN webhook w ON w.webhook_id = o.target_id
+      JOIN platform p ON p.platform_id = w.platform_id AND p.disabled_at IS NULL
       LEFT JOIN trader t ON t.trader_id = o.trader_id
      WHERE o.trader_id = $1 AND o.message_id = $2 AND o.channel = 'webhook'
 """

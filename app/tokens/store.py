@@ -188,8 +188,11 @@ async def add_card(
 
 async def find_card(tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes) -> Card | None:
     row = await tx.fetchrow(
-        "SELECT trader_id, card_id, root_id FROM revocation_card"
-        " WHERE trader_id = $1 AND card_id = $2 AND secret_hash = $3 AND removed_at IS NULL",
+        # A card is of one root: of a trader who came back with another it revokes nothing.
+        "SELECT c.trader_id, c.card_id, c.root_id FROM revocation_card c"
+        "  JOIN trader t ON t.trader_id = c.trader_id AND t.root_id = c.root_id"
+        " WHERE c.trader_id = $1 AND c.card_id = $2 AND c.secret_hash = $3"
+        "   AND (c.removed_at IS NULL OR c.removed_at > clock_timestamp())",
         trader_id,
         card_id,
         secret_hash,

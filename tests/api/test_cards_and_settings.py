@@ -1,5 +1,7 @@
 """What a trader prepares: which cards exist, which are gone, and how clean-up shall go."""
 
+from datetime import timedelta
+
 import asyncpg
 import pytest
 
@@ -29,7 +31,7 @@ async def rung(rows: asyncpg.Connection, trader: TraderRow) -> list[str]:
     return [row["topic"] for row in found]
 
 
-async def test_a_removed_card_revokes_nothing_and_the_devices_are_told(
+async def test_a_removed_card_ends_a_day_later_and_the_devices_are_told(
     caller: Caller, trader: TraderRow, rows: asyncpg.Connection
 ) -> None:
     await register_push(rows, trader)
@@ -37,6 +39,12 @@ async def test_a_removed_card_revokes_nothing_and_the_devices_are_told(
     response = await caller.call("DELETE", target, by=trader.device)
     assert (response.status_code, response.json()["card_id"]) == (200, str(trader.card.token_id))
     assert await rung(rows, trader) == ["security"]
+    ends_at = "SELECT removed_at - now() FROM revocation_card WHERE card_id = $1"
+    left = await rows.fetchval(ends_at, trader.card.token_id)
+    assert timedelta(hours=23) < left <= timedelta(hours=24)
+    await rows.execute(
+        "UPDATE revocation_card SET removed_at = now() WHERE card_id = $1", trader.card.token_id
+    )
     refused(await redeem(caller, trader), 401, "card_rejected")
     assert (await caller.call("GET", "/v1/devices", by=trader.device)).status_code == 200
     refused(await caller.call("DELETE", target, by=trader.device), 404, "card_not_found")
@@ -45,6 +53,27 @@ async def test_a_removed_card_revokes_nothing_and_the_devices_are_told(
         trader.trader_id,
     )
     assert told == trader.card.token_id
+
+
+async def test_until_then_it_still_revokes_so_that_a_stolen_phone_takes_no_cord_away(
+    caller: Caller, trader: TraderRow
+) -> None:
+    await caller.call("DELETE", f"{CARDS}/{trader.card.token_id}", by=trader.device)
+    assert (await redeem(caller, trader)).status_code == 200
+
+
+async def test_a_card_of_a_root_that_is_gone_revokes_nothing_and_is_not_listed(
+    caller: Caller, trader: TraderRow, rows: asyncpg.Connection
+) -> None:
+    other = await add_party(rows, trader.trader_id, TokenKind.DEVICE, trader.root_id)
+    await rows.execute(
+        "UPDATE trader SET root_id = $2 WHERE trader_id = $1",
+        trader.trader_id,
+        other.token.token_id,
+    )
+    refused(await redeem(caller, trader), 401, "card_rejected")
+    items = (await caller.call("GET", CARDS, by=trader.device)).json()["items"]
+    assert items == []
 
 
 async def test_the_list_has_numbers_only_and_only_of_cards_that_can_be_redeemed(

@@ -64,6 +64,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "begin_signing": {"signer"},
     "count_below": {"api"},
     "contain_venue": {"operator"},
+    "drain_venue": {"operator"},
     "admit_path": {"api", "cord"},
     "change_networks": {"signer"},
     "disable_webhook": {"dispatcher"},
