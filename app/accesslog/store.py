@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.accesslog.models import Entry, StoredEntry
+from app.accesslog.models import LOCKED_CHAIN, Entry, Event, StoredEntry
 from app.db.pool import Tx
 
 _APPEND = "SELECT append_entry($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"
@@ -83,3 +83,17 @@ async def page(tx: Tx, trader_id: UUID, chain: UUID, after: int, limit: int) -> 
     """Entries of one chain in order, from the position after `after`."""
     rows = await tx.fetch(_PAGE, trader_id, chain, after, limit)
     return [msgspec.convert(dict(row), StoredEntry) for row in rows]
+
+
+async def last_position(tx: Tx, trader_id: UUID, event: Event, subject_id: UUID) -> int | None:
+    """Where a trader's `locked` chain last tells of this; meant for what happened lately."""
+    position: int | None = await tx.fetchval(
+        "SELECT position FROM access_log"
+        " WHERE trader_id = $1 AND chain = $2 AND event = $3 AND subject_id = $4"
+        " ORDER BY position DESC LIMIT 1",
+        trader_id,
+        LOCKED_CHAIN,
+        event,
+        subject_id,
+    )
+    return position

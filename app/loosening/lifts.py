@@ -1,5 +1,7 @@
 """`seal_change` for `token.lift`: the ladder up."""
 
+from app.accesslog import store as log_store
+from app.accesslog.models import Event
 from app.approvals import store as approvals
 from app.approvals.actions import TokenLift
 from app.approvals.errors import ApprovalNotFound
@@ -9,7 +11,7 @@ from app.deciding.execution import Executions
 from app.deciding.witness import rung_of
 from app.guardrails.errors import RungForbids
 from app.guardrails.rungs import Rung
-from app.tokens import fences, nodes
+from app.tokens import fences
 from app.tokens import store as tokens
 from app.tokens.errors import FenceNotAsShown, RevokedIsFinal
 from app.tokens.models import Level
@@ -53,12 +55,12 @@ class Lifts:
             if action.token_id != node.token_id:
                 raise FenceNotAsShown
             # (3) Nobody pulled after the person decided. The position in the action is the api's
-            # word; the time of the decision is ours.
-            for fence in await nodes.fences_on(tx, request.trader_id, node.token_id):
-                if fence.level == Level.REVOKED:
-                    continue  # final, whenever it was: (4) says so
-                if approval.decided_at is None or fence.imposed_at >= approval.decided_at:
-                    raise FenceNotAsShown
+            # word; where the decision stands in the log is ours.
+            decided_at = await log_store.last_position(
+                tx, request.trader_id, Event.APPROVAL_DECIDED, approval.approval_id
+            )
+            if decided_at is None:
+                raise FenceNotAsShown
             # (4) Exactly the step that was shown; the fence and its entry in one call.
             try:
                 left = await fences.lift(
@@ -67,7 +69,7 @@ class Lifts:
                     token_id=node.token_id,
                     expected_level=Level[action.from_state.upper()],
                     level=Level[action.to_state.upper()],
-                    asked_at_position=int(action.asked_at_position),
+                    asked_at_position=min(int(action.asked_at_position), decided_at),
                     approval_id=approval.approval_id,
                     request_digest=approval.digest,
                     origin=request.origin,

@@ -167,3 +167,68 @@ async def test_a_lane_that_cannot_start_says_why(caplog: pytest.LogCaptureFixtur
     with pytest.raises(Malformed):
         await lane.start()
     assert "the cord's lane ended" in caplog.text
+
+
+async def test_half_a_body_takes_no_place_among_those_under_way() -> None:
+    inner = Counting()
+    inner.go.set()
+    app = Shedding(inner, inner, {"working": 1})
+    never = asyncio.Event()
+
+    async def half() -> dict[str, Any]:
+        await never.wait()
+        raise AssertionError
+
+    announced = scope("POST", "/v1/sessions") | {"headers": [(b"content-length", b"100")]}
+    waiting = [asyncio.create_task(app(announced, half, _drop)) for _ in range(50)]
+    await asyncio.sleep(0)
+    assert inner.begun == 0
+    assert (await ask(app, "POST", "/v1/tokens"))[0]["status"] == 200
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_bodies_on_their_way_are_bounded_and_a_pulls_own_is_not() -> None:
+    inner, cord = Counting(), Counting()
+    inner.go.set()
+    cord.go.set()
+    app = Shedding(inner, cord, {"arriving": 0})
+    headers = {"headers": [(b"content-length", b"2")]}
+    for path, status in (("/v1/tokens", 503), ("/v1/break-glass", 200)):
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: dict[str, Any], sent: list[dict[str, Any]] = sent) -> None:
+            sent.append(message)
+
+        await app(scope("POST", path) | headers, _receive, send)
+        assert sent[0]["status"] == status
+
+
+async def test_strangers_with_cards_have_a_budget_of_their_own() -> None:
+    cord = Counting()
+    app = Shedding(cord, cord, {"open": 2})
+    path = "/v1/revocation-cards/redeem"
+    trying = [asyncio.create_task(ask(app, "POST", path)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert (await ask(app, "POST", path))[0]["status"] == 503
+    pulling = asyncio.create_task(ask(app, "POST", "/v1/break-glass"))
+    await asyncio.sleep(0)
+    assert cord.begun == 3
+    cord.go.set()
+    assert (await pulling)[0]["status"] == 200
+    await asyncio.gather(*trying)
+
+
+async def test_a_wait_elsewhere_is_no_long_poll() -> None:
+    inner = Counting()
+    app = Shedding(inner, inner, {"working": 1})
+    first = asyncio.create_task(ask(app, "GET", "/v1/tokens", b"wait=1"))
+    await asyncio.sleep(0)
+    assert (await ask(app, "GET", "/v1/tokens", b"wait=1"))[0]["status"] == 503
+    inner.go.set()
+    await first
+
+
+async def _drop(_message: dict[str, Any]) -> None:
+    """Nobody listens."""

@@ -179,3 +179,18 @@ async def test_a_burst_for_one_trader_is_written_completely(
     states = [(await order_row(rows, order_id))["state"] for order_id in orders]
     assert states == ["accepted"] * 30
     assert len(await entries(rows, trader, "order.outcome")) == 30
+
+
+async def test_an_order_that_has_an_end_gives_nothing_back_a_second_time(
+    trader: Trader, rows: asyncpg.Pool
+) -> None:
+    await add_order(rows, trader, quantity=Decimal(1))
+    order_id = await add_order(rows, trader, quantity=Decimal("0.2"))
+    move = "SELECT move_order($1, $2, $3, 'cancelled', NULL, $4, NULL, 'courier', 'ok', NULL, NULL)"
+    for filled in (Decimal("0.3"), Decimal(-1)):  # more than was ordered, and less than nothing
+        assert not await rows.fetchval(move, trader.trader_id, order_id, "released", filled)
+    assert await rows.fetchval(move, trader.trader_id, order_id, "released", Decimal(0))
+    left = await usage(rows, trader)
+    for _ in range(3):
+        assert not await rows.fetchval(move, trader.trader_id, order_id, "cancelled", Decimal(0))
+    assert await usage(rows, trader) == left

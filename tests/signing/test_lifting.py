@@ -229,3 +229,20 @@ async def test_an_order_that_waits_behind_a_lift_is_signed_and_behind_the_next_p
     assert signer.signatures() == 0
     with pytest.raises(DomainError):
         await signer.ask(trader.seal_request(approval))
+
+
+async def test_a_position_that_a_compromised_api_invents_beats_no_later_pull(
+    trader: Trader, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await impose(trader, bot.grant_id, Level.FROZEN)
+
+    async def far(*_: object) -> int:
+        return 10**17
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.requesting.lifts.fences.log_head", far)
+        approval = await ask(trader, bot.grant_id)
+    await trader.approve(approval)
+    await impose(trader, bot.grant_id, Level.FROZEN)
+    assert await trader.signer.refusal(trader.seal_request(approval)) == REFUSED
+    assert await fences(trader) == [("trader", Level.FROZEN)]
