@@ -120,6 +120,7 @@ def router(services: Services) -> Litestar:
                 version="1",
                 path="/schema",
                 render_plugins=[JsonRenderPlugin()],
+                use_handler_docstrings=True,
             ),
             debug=False,
         )

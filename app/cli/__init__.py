@@ -1,4 +1,4 @@
-"""The `tripcord` command: starts parts, migrates, registers platforms.
+"""The `tripcord` command: starts parts, migrates, registers platforms, contains.
 
 Protects: that the parts run apart (own process, own uid where possible, own database role), that
 PostgreSQL never runs as root, and that no secret appears in arguments, output or help.

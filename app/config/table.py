@@ -43,7 +43,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "TRUSTED_HOPS",
         values.networks,
-        "Proxies whose Forwarded headers count, as CIDR networks separated by commas.",
+        "Proxies whose X-Forwarded-For counts, as CIDR networks separated by commas.",
         "",
     ),
     Setting(

@@ -6,8 +6,8 @@ and used there (P4). Also the keys that say "a signer wrote this row" and "this 
 Invariants
 - `app.vault.hsm` alone speaks PKCS#11, and it runs in worker children that `client` starts, watches
   and kills; a key handle never leaves its child, and neither does a secret.
-- Two doors: `wrap` takes sealed secrets in, `unwrap` uses them. `evidence`, `identity` and
-  `bootstrap` use keys of our own and never see a trader's secret.
+- Two doors: `wrap` takes sealed secrets in, `unwrap` uses them. `evidence`, `identity`,
+  `issuer` and `bootstrap` use keys of our own and never see a trader's secret.
 - A PIN that was refused once is not tried again until a person has looked.
 - Whatever is missing or late refuses (P8): `HsmUnavailable`, within the deadline of the call.
 
