@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import DomainError
+from app.guardrails.errors import RungForbids
 from app.tokens import nodes as token_nodes
 from app.tokens.models import Level
 from tests.signing.parts import Signer
@@ -174,15 +175,16 @@ async def test_no_grant_of_a_fenced_branch_gains_a_child_a_secret_or_an_address(
 ) -> None:
     bot = await trader.ready()
     child = await grant_under(trader, bot.grant_id)
+    asked = trader.trader_id, child.grant_id, ["192.0.2.1"], trader.origin
+    approval = await requests_of(trader).ip_change(*asked)
     await signer.as_owner(
         ("INSERT INTO fence VALUES ($1, $2, 'monitor', $3, 'test', now(), 1)",
          trader.trader_id, bot.grant_id, int(Level.REDUCE_ONLY))
     )  # fmt: skip
     for kind in ("ask", "rotate", "late"):
         assert await take(trader, kind, child.grant_id, {}) is None
-    approval = await requests_of(trader).ip_change(
-        trader.trader_id, child.grant_id, ["192.0.2.1"], trader.origin
-    )
+    with pytest.raises(RungForbids):  # nobody is asked to widen what is contained
+        await requests_of(trader).ip_change(*asked)
     await trader.approve(approval)
     refused = await signer.refusal(trader.seal_request(approval))
     assert refused == "containment_forbids:reduce_only"

