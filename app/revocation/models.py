@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.core.token import Token
-from app.tokens.models import CleanUpMode, NodeKind, Revocation
+from app.tokens.models import CleanUpMode, NodeKind
 
 IncidentKind = Literal["session_disowned", "device_lost"]
 
@@ -41,13 +41,6 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     cleanup_done: int
     cleanup_unsupported: int
     cleanup_unconfirmed: int
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A revocation with its counts."""
-
-    revocation: Revocation
-    counts: Counts
 
 
 class CleanUpView(msgspec.Struct, frozen=True, kw_only=True):
