@@ -1613,11 +1613,11 @@ CREATE TABLE public.decision (
     decided_at timestamp with time zone NOT NULL,
     version integer NOT NULL,
     mac bytea NOT NULL,
-    CONSTRAINT approving_takes_a_factor CHECK ((((decision = 'approve'::text) = (method <> 'none'::text)) AND ((method = 'totp'::text) = (factor_id IS NOT NULL)))),
+    CONSTRAINT approving_takes_a_factor CHECK ((((decision = 'approve'::text) = (method <> 'none'::text)) AND ((method = ANY (ARRAY['totp'::text, 'webauthn'::text])) = (factor_id IS NOT NULL)))),
     CONSTRAINT decision_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'deny'::text, 'fraud'::text]))),
     CONSTRAINT decision_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT decision_mac_check CHECK ((octet_length(mac) = 32)),
-    CONSTRAINT decision_method_check CHECK ((method = ANY (ARRAY['none'::text, 'totp'::text]))),
+    CONSTRAINT decision_method_check CHECK ((method = ANY (ARRAY['none'::text, 'totp'::text, 'webauthn'::text, 'device_number'::text, 'push_otp'::text]))),
     CONSTRAINT decision_nonce_check CHECK ((octet_length(nonce) = 32)),
     CONSTRAINT decision_version_check CHECK ((version > 0))
 );

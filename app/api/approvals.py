@@ -105,6 +105,9 @@ class ApprovalController(Controller):
                     approval_id=approval_id,
                     statement=data.statement,
                     code=data.code,
+                    assertion=None
+                    if data.assertion is None
+                    else msgspec.json.encode(data.assertion),
                     origin=principal.origin,
                 ),
             )

@@ -163,8 +163,11 @@ class ApprovalView(Out, frozen=True):
 
 
 class DecideApproval(In, frozen=True):
+    """`code` or `assertion`, as the signed method takes one."""
+
     statement: Jws
     code: Code | None = None
+    assertion: dict[str, Any] | None = None
 
 
 class Decided(Out, frozen=True):

@@ -182,6 +182,11 @@ TEMPLATES: dict[str, str] = {
 }
 
 
+def type_of(action: Action) -> str:
+    """The action's type on the wire."""
+    return str(action.__struct_config__.tag)
+
+
 def action_bytes(action: Action) -> bytes:
     """Canonical JSON of an action; its SHA-256 is what gets signed."""
     plain: dict[str, Any] = msgspec.to_builtins(action)

@@ -57,7 +57,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     nonce: bytes
     digest: bytes
     decision: Literal["approve", "deny", "fraud"]
-    method: Literal["none", "totp"]
+    method: Literal["none", "totp", "webauthn", "device_number", "push_otp"]
     factor_id: UUID | None
     statement: str
     decided_at: datetime

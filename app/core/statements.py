@@ -28,6 +28,8 @@ Digest = Annotated[
 ]  # fmt: skip
 """Base64url of 32 bytes; the last character carries four bits, so only these can stand there."""
 
+Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}\Z")]
+
 
 class BindDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Literal["tripcord/bind-device/v1"]
@@ -64,6 +66,8 @@ class LinkCredential(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`number` is there with `device_number`: what was read from the requester's screen."""
+
     domain: Literal["tripcord/decision/v1"]
     trader_id: UUID
     device_id: UUID
@@ -71,8 +75,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nonce: Digest
     digest: Digest
     decision: Literal["approve", "deny", "fraud"]
-    method: Literal["totp", "none"]
+    method: Literal["totp", "webauthn", "device_number", "push_otp", "none"]
     iat: int
+    number: Number | msgspec.UnsetType = msgspec.UNSET
 
 
 class CodeKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from app.approvals.errors import (
 from app.approvals.models import Approval
 from app.core.statements import digest_bytes
 from app.db.pool import Tx
-from app.deciding.service import METHOD_STRENGTH
+from app.deciding.methods import METHOD_STRENGTH
 from app.deciding.witness import Witness, approving, decision_statement
 from app.guardrails.presets import NORMAL, required_strength
 from app.vault.evidence import Evidence

@@ -1,7 +1,7 @@
 """`decide`: one approval, one device, one decision."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 
@@ -11,19 +11,17 @@ from app.approvals import rules, store
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending, FactorTooWeak
 from app.approvals.models import Approval, ApprovalState, Decision
 from app.core.clock import Clock
-from app.core.errors import Malformed
 from app.core.statements import Decision as SignedDecision
 from app.core.statements import digest_bytes
 from app.db.pool import Database, Tx
+from app.deciding.methods import METHOD_STRENGTH, Asked, Method, Proof, check_parts
 from app.deciding.session_code import SessionCodes
-from app.deciding.totp import TotpVerifier
 from app.deciding.witness import Witness, approving, decision_statement
 from app.devices.models import Device
 from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb
 from app.guardrails.strength import Strength
 from app.orders import store as orders
-from app.otp.models import TotpProof
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decide, Decided
 
@@ -32,8 +30,6 @@ _STATES = {
     "deny": ApprovalState.DENIED,
     "fraud": ApprovalState.FRAUD,
 }
-METHOD_STRENGTH = {"totp": Strength.MEDIUM}
-"""What each method proves (DESIGN section 6). `none` proves nothing and only denies."""
 
 
 class DecidingService:
@@ -42,14 +38,14 @@ class DecidingService:
         db: Database,
         witness: Witness,
         evidence: Evidence,
-        totp: TotpVerifier,
+        methods: Mapping[str, Method],
         session_codes: SessionCodes,
         clock: Clock,
     ) -> None:
         self._db = db
         self._witness = witness
         self._evidence = evidence
-        self._totp = totp
+        self._methods = methods
         self._session_codes = session_codes
         self._clock = clock
 
@@ -91,7 +87,7 @@ class DecidingService:
         )
 
         # (4) The factor, as strong as the policy asks. Saying no needs none.
-        proof = await self._factor(approval, device, signed, request.code)
+        proof = await self._prove(approval, device, signed, request)
 
         # (5) Spend, decide, seal and log stand or fall together.
         async with self._db.locked(request.trader_id) as tx:
@@ -143,23 +139,27 @@ class DecidingService:
             raise ApprovalNotFound
         return await self._witness.device(tx, request.trader_id, request.origin.device_id)
 
-    async def _factor(
-        self, approval: Approval, device: Device, signed: SignedDecision, code: str | None
-    ) -> TotpProof | UUID | None:
-        """A proof to spend, the factor already proven for a sign-in, or None for a no."""
+    async def _prove(
+        self, approval: Approval, device: Device, signed: SignedDecision, request: Decide
+    ) -> Proof | None:
+        """The factor on top, unspent; None for a no."""
+        check_parts(signed, code=request.code, assertion=request.assertion)
         if signed.decision != "approve":
-            if signed.method != "none" or code is not None:
-                raise Malformed
             return None
-        proven = METHOD_STRENGTH.get(signed.method)
-        asked = Strength(approval.required_strength)
-        if proven is None or proven < max(asked, required_strength(NORMAL, approval.action_type)):
+        method, asked = self._methods.get(signed.method), Strength(approval.required_strength)
+        if method is None or METHOD_STRENGTH[signed.method] < max(
+            asked, required_strength(NORMAL, approval.action_type)
+        ):
             raise FactorTooWeak
-        if approval.action_type == "session.sign_in" and code is None:
-            return await self._session_codes.proven_factor(approval)
-        if code is None:
-            raise Malformed
-        return await self._totp.prove(approval.trader_id, device.root_id, code)
+        return await method.prove(
+            Asked(
+                approval=approval,
+                device=device,
+                signed=signed,
+                code=request.code,
+                assertion=request.assertion,
+            )
+        )
 
     async def _conclude(
         self,
@@ -167,15 +167,15 @@ class DecidingService:
         approval: Approval,
         device: Device,
         signed: SignedDecision,
-        proof: TotpProof | UUID | None,
+        proof: Proof | None,
         request: Decide,
         now: datetime,
     ) -> None:
         saying_yes = signed.decision == "approve"
         verb = approving(approval, device) if saying_yes else Verb.DENY
         await self._witness.check_may(tx, device, verb)
-        if isinstance(proof, TotpProof):
-            await self._totp.spend(tx, approval.trader_id, proof)
+        if proof is not None:
+            await proof.spend(tx)
         state = _STATES[signed.decision]
         if not await store.decide(tx, approval.trader_id, approval.approval_id, state, now):
             raise ApprovalNotPending
@@ -188,7 +188,7 @@ class DecidingService:
             digest=approval.digest,
             decision=signed.decision,
             method=signed.method,
-            factor_id=proof.factor_id if isinstance(proof, TotpProof) else proof,
+            factor_id=None if proof is None else proof.factor_id,
             statement=request.statement or "",
             decided_at=now,
             version=1,

@@ -10,6 +10,7 @@ from app.approvals.models import Approval, ApprovalState
 from app.core.clock import Clock
 from app.core.errors import Malformed
 from app.db.pool import Database
+from app.deciding.methods import Asked, Method, Proof, Proven
 from app.deciding.totp import TotpVerifier
 from app.sessions import store as sessions
 from app.sessions.errors import SessionCodeMissing, SessionNotFound
@@ -95,3 +96,16 @@ class SessionCodes:
         message = session.code_evidence(session.code_factor_id, session.code_verified_at)
         await self._evidence.verify([(message, session.code_mac)])
         return session.code_factor_id
+
+
+class SignInCode:
+    """TOTP, where the code of a sign-in was typed in the browser and not on the phone."""
+
+    def __init__(self, session_codes: SessionCodes, otherwise: Method) -> None:
+        self._session_codes = session_codes
+        self._otherwise = otherwise
+
+    async def prove(self, asked: Asked) -> Proof:
+        if asked.approval.action_type == "session.sign_in" and asked.code is None:
+            return Proven(await self._session_codes.proven_factor(asked.approval))
+        return await self._otherwise.prove(asked)

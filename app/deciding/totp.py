@@ -3,7 +3,9 @@
 from uuid import UUID
 
 from app.core.clock import Clock
+from app.core.errors import Malformed
 from app.db.pool import Database, Tx
+from app.deciding.methods import Asked, Proof
 from app.otp import store
 from app.otp.errors import TotpLocked, TotpRejected
 from app.otp.models import TotpFactor, TotpProof, WrappedSeed
@@ -73,3 +75,32 @@ class TotpVerifier:
         """Use up a proof in the caller's transaction, or raise TotpRejected."""
         if not await store.spend_step(tx, trader_id, proof.factor_id, proof.step):
             raise TotpRejected
+
+
+class Unspent:
+    """A code's proof, spent in the transaction of the decision."""
+
+    def __init__(self, totp: TotpVerifier, trader_id: UUID, proof: TotpProof) -> None:
+        self._totp = totp
+        self._trader_id = trader_id
+        self._proof = proof
+
+    @property
+    def factor_id(self) -> UUID:
+        return self._proof.factor_id
+
+    async def spend(self, tx: Tx) -> None:
+        await self._totp.spend(tx, self._trader_id, self._proof)
+
+
+class TotpMethod:
+    def __init__(self, totp: TotpVerifier) -> None:
+        self._totp = totp
+
+    async def prove(self, asked: Asked) -> Proof:
+        """As `TotpVerifier.prove`, for the code that came with the decision."""
+        if asked.code is None:
+            raise Malformed
+        trader_id = asked.approval.trader_id
+        proof = await self._totp.prove(trader_id, asked.device.root_id, asked.code)
+        return Unspent(self._totp, trader_id, proof)

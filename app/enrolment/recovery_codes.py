@@ -1,19 +1,17 @@
 """`bind_recovery_codes`: ten keys a device made, whose seeds are on paper and nowhere else."""
 
-import secrets
 from uuid import UUID
 
 import msgspec
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.approvals import store as approvals
-from app.approvals.actions import NewRecoveryCodes, action_bytes
-from app.approvals.models import LONGEST_LIFE, Approval, ApprovalState
+from app.approvals.actions import NewRecoveryCodes
+from app.approvals.asking import ask
+from app.approvals.models import LONGEST_LIFE
 from app.core.canonical import canonical_json, sha256
 from app.core.clock import Clock
 from app.core.encoding import b64url
-from app.core.ids import new_id
 from app.core.jose import public_jwk
 from app.core.statements import RecoveryCodes as Signed
 from app.db.errors import Conflict
@@ -23,10 +21,7 @@ from app.deciding.witness import Witness, check_fresh, recovery_codes_statement
 from app.devices.models import Device
 from app.enrolment.errors import EnrolmentRefused, FactorNeedsApproval
 from app.enrolment.factors import check_first
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb
-from app.outbox import store as outbox
-from app.outbox.models import Topic
 from app.recovery import store
 from app.recovery.errors import RecoveryCodesRefused
 from app.recovery.models import CODES_PER_SET, RecoveryCode
@@ -119,28 +114,15 @@ class RecoveryCodeBinding:
     async def _ask(
         self, tx: Tx, request: BindRecoveryCodes, device: Device, number: int
     ) -> BoundRecoveryCodes:
-        now, raw = self._clock.now(), action_bytes(_action(request, device, number))
-        approval = Approval(
-            trader_id=device.trader_id,
-            approval_id=new_id(),
+        approval = await ask(
+            tx,
+            _action(request, device, number),
             requester=f"device:{device.device_id}",
-            action_type=_ACTION,
-            action=raw,
-            digest=sha256(raw),
-            nonce=secrets.token_bytes(32),
-            required_strength=required_strength(NORMAL, _ACTION).value,
             subject_id=device.device_id,
-            state=ApprovalState.PENDING,
-            created_at=now,
-            expires_at=now + LONGEST_LIFE,
-            decided_at=None,
-            consumed_at=None,
+            now=self._clock.now(),
+            life=LONGEST_LIFE,
         )
-        await approvals.insert(tx, approval)
         await self._log(tx, request, device, Event.APPROVAL_REQUESTED, approval.approval_id)
-        await outbox.ring(
-            tx, device.trader_id, Topic.APPROVAL, approval.approval_id, approval.expires_at
-        )
         left = await store.codes_left(tx, device.trader_id)
         return BoundRecoveryCodes(
             state="awaiting_approval",

@@ -1,6 +1,5 @@
 """What the venue says a key may do, and what we make of it: ask, or refuse."""
 
-import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -9,12 +8,11 @@ import msgspec
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event, Outcome
 from app.approvals import store as approvals
-from app.approvals.actions import KeyLink, action_bytes
-from app.approvals.models import LONGEST_LIFE, Approval, ApprovalState
-from app.core.canonical import sha256
+from app.approvals.actions import KeyLink
+from app.approvals.asking import ask
+from app.approvals.models import LONGEST_LIFE
 from app.core.clock import Clock
 from app.core.encoding import b64url
-from app.core.ids import new_id
 from app.core.origin import Origin
 from app.credentials import store
 from app.credentials.errors import CredentialNotFound
@@ -25,11 +23,9 @@ from app.deciding.witness import rung_of
 from app.exchanges.errors import PermissionsRefused
 from app.exchanges.models import VenuePermissions
 from app.exchanges.registry import dialect_of
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb, check_rung
 from app.linking.errors import LinkRefused
 from app.outbox import store as outbox
-from app.outbox.models import Topic
 from app.tokens import store as tokens
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decided, SealChange, SealedChange, VenueAnswer
@@ -185,7 +181,8 @@ class Attesting:
 
     async def _ask(self, tx: Tx, credential: Credential, rights: VenuePermissions) -> None:
         now = self._clock.now()
-        action = action_bytes(
+        approval = await ask(
+            tx,
             KeyLink(
                 trader_id=credential.trader_id,
                 credential_id=credential.credential_id,
@@ -195,27 +192,11 @@ class Attesting:
                 permissions=list(rights.rights),
                 ip_restricted=rights.ip_restricted,
                 envelope_sha256=b64url(credential.envelope_sha256),
-            )
-        )
-        approval = Approval(
-            trader_id=credential.trader_id,
-            approval_id=new_id(),
+            ),
             requester=f"device:{credential.device_id}",
-            action_type="trade.key_link",
-            action=action,
-            digest=sha256(action),
-            nonce=secrets.token_bytes(32),
-            required_strength=required_strength(NORMAL, "trade.key_link").value,
             subject_id=credential.credential_id,
-            state=ApprovalState.PENDING,
-            created_at=now,
-            expires_at=now + LONGEST_LIFE,
-            decided_at=None,
-            consumed_at=None,
-        )
-        await approvals.insert(tx, approval)
-        await outbox.ring(
-            tx, approval.trader_id, Topic.APPROVAL, approval.approval_id, approval.expires_at
+            now=now,
+            life=LONGEST_LIFE,
         )
         await self._update(
             tx,

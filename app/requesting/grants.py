@@ -127,7 +127,6 @@ class GrantRequests:
             approval_id = await ask(
                 tx,
                 action,
-                action_type="bot.grant",
                 node=node,
                 event=Event.GRANT_REQUESTED,
                 origin=origin,

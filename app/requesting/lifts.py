@@ -1,28 +1,20 @@
 """Ask to go up the ladder: the device asks, a person approves, the signer lifts."""
 
-import secrets
 from uuid import UUID
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.approvals import store as approvals
-from app.approvals.actions import TokenLift, action_bytes
-from app.approvals.models import DEFAULT_LIFE, Approval, ApprovalState
-from app.core.canonical import sha256
+from app.approvals.actions import TokenLift
+from app.approvals.asking import ask
+from app.approvals.models import Approval
 from app.core.clock import Clock
-from app.core.ids import new_id
 from app.core.origin import Origin
 from app.db.pool import Database
 from app.guardrails.errors import RungForbids
-from app.guardrails.presets import NORMAL, required_strength
-from app.outbox import store as outbox
-from app.outbox.models import Topic
 from app.tokens import fences
 from app.tokens import store as tokens
 from app.tokens.errors import NothingToLift, TokenNotFound
 from app.tokens.models import Level
-
-ACTION = "token.lift"
 
 
 class LiftRequests:
@@ -64,24 +56,7 @@ class LiftRequests:
                 asked_at_position=str(await fences.log_head(tx, trader_id)),
                 requested_by=origin.actor,
             )
-            raw = action_bytes(action)
-            approval = Approval(
-                trader_id=trader_id,
-                approval_id=new_id(),
-                requester=origin.actor,
-                action_type=ACTION,
-                action=raw,
-                digest=sha256(raw),
-                nonce=secrets.token_bytes(32),
-                required_strength=required_strength(NORMAL, ACTION).value,
-                subject_id=token_id,
-                state=ApprovalState.PENDING,
-                created_at=now,
-                expires_at=now + DEFAULT_LIFE,
-                decided_at=None,
-                consumed_at=None,
-            )
-            await approvals.insert(tx, approval)
+            approval = await ask(tx, action, requester=origin.actor, subject_id=token_id, now=now)
             await append_locked(
                 tx,
                 Entry(
@@ -94,8 +69,5 @@ class LiftRequests:
                     rule=f"{action.from_state}>{action.to_state}",
                     request_digest=approval.digest,
                 ),
-            )
-            await outbox.ring(
-                tx, trader_id, Topic.APPROVAL, approval.approval_id, approval.expires_at
             )
         return approval, action

@@ -127,7 +127,6 @@ class NodeRequests:
             approval_id = await ask(
                 tx,
                 action,
-                action_type="token.child",
                 node=node,
                 event=Event.APPROVAL_REQUESTED,
                 origin=origin,
@@ -173,7 +172,6 @@ class NodeRequests:
             return await ask(
                 tx,
                 action,
-                action_type="net.ip_change",
                 node=node,
                 event=Event.APPROVAL_REQUESTED,
                 origin=origin,

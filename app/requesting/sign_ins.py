@@ -1,6 +1,5 @@
 """A browser asks to sign in; the code and the phone together make it a session."""
 
-import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -9,16 +8,14 @@ import msgspec
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
-from app.approvals.actions import SignIn, action_bytes
-from app.approvals.models import Approval, ApprovalState
+from app.approvals.actions import SignIn
+from app.approvals.asking import ask
+from app.approvals.models import ApprovalState
 from app.core import token
-from app.core.canonical import sha256
 from app.core.clock import Clock
 from app.core.ids import new_id
 from app.core.origin import Origin
 from app.db.pool import Database
-from app.guardrails.presets import NORMAL, required_strength
-from app.outbox import store as outbox
 from app.outbox.models import Topic
 from app.sessions import store
 from app.sessions.errors import SessionNotFound
@@ -48,11 +45,11 @@ class SignIns:
 
         An unknown trader gets the same kind of answer: an attempt that nobody will ever approve.
         """
-        now, session_id, approval_id = self._clock.now(), new_id(), new_id()
+        now, session_id = self._clock.now(), new_id()
         view = SignInView(
             session_id=session_id,
             state="pending",
-            approval_id=approval_id,
+            approval_id=new_id(),
             expires_at=now + ATTEMPT_LIFE,
         )
         async with self._db.locked(trader_id) as tx:
@@ -61,7 +58,8 @@ class SignIns:
                 return view
             if await tokens.effective_level(tx, trader_id, [trader.root_id]) >= Level.FROZEN:
                 return view
-            raw = action_bytes(
+            approval = await ask(
+                tx,
                 SignIn(
                     trader_id=trader_id,
                     session_id=session_id,
@@ -69,32 +67,20 @@ class SignIns:
                     user_agent=origin.user_agent or "",
                     jkt=jkt,
                     at=now,
-                )
-            )
-            approval = Approval(
-                trader_id=trader_id,
-                approval_id=approval_id,
+                ),
                 requester=f"session:{session_id}",
-                action_type="session.sign_in",
-                action=raw,
-                digest=sha256(raw),
-                nonce=secrets.token_bytes(32),
-                required_strength=required_strength(NORMAL, "session.sign_in").value,
                 subject_id=session_id,
-                state=ApprovalState.PENDING,
-                created_at=now,
-                expires_at=view.expires_at,
-                decided_at=None,
-                consumed_at=None,
+                now=now,
+                life=ATTEMPT_LIFE,
+                topic=Topic.LOGIN,
             )
-            await approvals.insert(tx, approval)
             session = Session(
                 trader_id=trader_id,
                 session_id=session_id,
                 jkt=jkt,
                 address=origin.address or "",
                 user_agent=origin.user_agent or "",
-                approval_id=approval_id,
+                approval_id=approval.approval_id,
                 code_verified_at=None,
                 code_factor_id=None,
                 code_mac=None,
@@ -113,8 +99,7 @@ class SignIns:
                     request_digest=approval.digest,
                 ),
             )
-            await outbox.ring(tx, trader_id, Topic.LOGIN, approval_id, view.expires_at)
-        return view
+        return msgspec.structs.replace(view, approval_id=approval.approval_id)
 
     async def get(self, trader_id: UUID, session_id: UUID, jkt: str) -> Session:
         """The attempt, for the key that began it, or raise SessionNotFound."""

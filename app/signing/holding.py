@@ -1,6 +1,5 @@
 """Orders that wait for a person: hold them, and take them up again as they were shown."""
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -10,12 +9,10 @@ import msgspec
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
-from app.approvals.actions import Amount, TradeOrder, action_bytes
+from app.approvals.actions import Amount, TradeOrder
+from app.approvals.asking import ask
 from app.approvals.errors import ActionMismatch, ApprovalNotFound
-from app.approvals.models import DEFAULT_LIFE, Approval, ApprovalState
-from app.core.canonical import sha256
 from app.core.encoding import b64url
-from app.core.ids import new_id
 from app.core.jose import Jwk
 from app.core.origin import Origin
 from app.core.statements import Order
@@ -25,8 +22,6 @@ from app.grants import store as grants
 from app.guardrails.intents import order_from_view, order_view, parse_intent
 from app.guardrails.models import OrderTerms, RequireApproval
 from app.orders import store as orders
-from app.outbox import store as outbox
-from app.outbox.models import Topic
 from app.signing import guard
 from app.signing.errors import GrantUnknown
 from app.signing.rows import Begun, OrderRow, finish
@@ -55,7 +50,8 @@ class Holding:
     ) -> OrderRow:
         """Spend the sequence, store the order as `held`, ask, and ring: one commit."""
         approved = guard.limits_of(begun.grant)
-        action = action_bytes(
+        approval = await ask(
+            tx,
             TradeOrder(
                 trader_id=order.trader_id,
                 grant_id=order.grant_id,
@@ -69,31 +65,15 @@ class Holding:
                 ),
                 client_order_id=order.client_order_id,
                 signed_order_sha256=b64url(order.jws_digest),
-            )
-        )
-        approval = Approval(
-            trader_id=order.trader_id,
-            approval_id=new_id(),
+            ),
             requester=origin.actor,
-            action_type="trade.order",
-            action=action,
-            digest=sha256(action),
-            nonce=secrets.token_bytes(32),
-            required_strength=verdict.strength.value,
             subject_id=order.order_id,
-            state=ApprovalState.PENDING,
-            created_at=begun.now,
-            expires_at=begun.now + DEFAULT_LIFE,
-            decided_at=None,
-            consumed_at=None,
+            now=begun.now,
+            strength=verdict.strength,
         )
-        await approvals.insert(tx, approval)
         held = msgspec.structs.replace(order, state="held", approval_id=approval.approval_id)
         await finish(
             tx, held, path=begun.grant.path, event=Event.ORDER_HELD, origin=origin, reserve=False
-        )
-        await outbox.ring(
-            tx, approval.trader_id, Topic.APPROVAL, approval.approval_id, approval.expires_at
         )
         return held
 

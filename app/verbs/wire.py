@@ -171,7 +171,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decide(Verb, frozen=True, tag="decide"):
-    """A device's decision, with the code where the method is one.
+    """A device's decision, with what its method takes: a code, or a passkey's assertion (JSON).
 
     Without `statement` it is the browser's half of a sign-in: the code alone.
     """
@@ -182,6 +182,7 @@ class Decide(Verb, frozen=True, tag="decide"):
     statement: str | None
     code: str | None
     origin: Origin
+    assertion: bytes | None = None
 
 
 class SealedChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,8 +18,8 @@ from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database
 from app.deciding.execution import Executions
 from app.deciding.service import DecidingService
-from app.deciding.session_code import SessionCodes
-from app.deciding.totp import TotpVerifier
+from app.deciding.session_code import SessionCodes, SignInCode
+from app.deciding.totp import TotpMethod, TotpVerifier
 from app.deciding.witness import Witness
 from app.enrolment.completing import Completing
 from app.enrolment.devices import DeviceBinding
@@ -90,7 +90,8 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     executions = Executions(witness, evidence)
     totp = TotpVerifier(db, keys, clock)
     codes = SessionCodes(db, evidence, totp, clock)
-    deciding = DecidingService(db, witness, evidence, totp, codes, clock)
+    methods = {"totp": SignInCode(codes, TotpMethod(totp))}
+    deciding = DecidingService(db, witness, evidence, methods, codes, clock)
     bootstrap = Bootstrap(parts.workers)
     devices = DeviceBinding(db, evidence, bootstrap, identity, clock)
     recovery_codes = RecoveryCodeBinding(db, witness, evidence, executions, clock)

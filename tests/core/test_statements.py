@@ -204,7 +204,12 @@ def test_a_statement_by_another_key_is_refused(shape: type[Any]) -> None:
         (ReEnrol, "name", ""),
         (EndReEnrolment, "act", "expire"),
         (Decision, "decision", "maybe"),
-        (Decision, "method", "webauthn"),
+        (Decision, "method", "sms"),
+        (Decision, "number", "123"),
+        (Decision, "number", "12345"),
+        (Decision, "number", "1234\n"),
+        (Decision, "number", "１２３４"),  # noqa: RUF001 - full-width digits
+        (Decision, "number", None),
         (Decision, "digest", DIGEST[:-1]),
         (Decision, "digest", DIGEST + "A"),
         (Decision, "digest", DIGEST[:-1] + "\n"),

@@ -76,7 +76,13 @@ async def test_an_approval_lives_at_most_ten_minutes(
         ("fraud", "none", False, True),
         ("fraud", "none", True, False),
         ("maybe", "none", False, False),
-        ("approve", "webauthn", True, False),
+        ("approve", "webauthn", True, True),
+        ("approve", "webauthn", False, False),
+        ("approve", "device_number", False, True),
+        ("approve", "device_number", True, False),
+        ("approve", "push_otp", False, True),
+        ("deny", "push_otp", False, False),
+        ("approve", "sms", False, False),
     ],
 )
 async def test_approving_takes_a_factor_and_denying_takes_none(
