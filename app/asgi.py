@@ -31,7 +31,7 @@ from app.api.credentials import CredentialController, PlatformCredentialControll
 from app.api.devices import DeviceController, FactorController, SealingKeyController
 from app.api.health import HealthController
 from app.api.heartbeats import HeartbeatController
-from app.api.introspection import introspection
+from app.api.introspection import Face, beside, introspection
 from app.api.introspection_schema import DocumentedByHand
 from app.api.issuer import IssuerController
 from app.api.ladder import LadderController
@@ -106,11 +106,11 @@ CONTROLLERS = (
 _LOG = logging.getLogger(__name__)
 
 
-def router(services: Services) -> Litestar:
+def router(services: Services, face: Face) -> Litestar:
     """The routes, without what stands around them."""
     return Litestar.from_config(
         AppConfig(
-            route_handlers=[*CONTROLLERS, introspection(services)],
+            route_handlers=[*CONTROLLERS, introspection(face)],
             dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
             exception_handlers={DomainError: problems.on_error, Exception: problems.on_error},
             request_class=StrictRequest,
@@ -129,13 +129,14 @@ def router(services: Services) -> Litestar:
 
 def application(services: Services, cord: Asgi | None = None) -> Any:
     """The whole ASGI application. `cord` answers what may cut; without one, the same loop does."""
-    inner = inside(services)
-    return Shedding(inner, cord or inner)
+    face = Face(services)
+    inner = inside(services, face)
+    return Shedding(beside(inner, face), cord or inner)
 
 
-def inside(services: Services) -> Asgi:
+def inside(services: Services, face: Face | None = None) -> Asgi:
     """The application without the budgets around it."""
-    inner: Any = router(services)
+    inner: Any = router(services, face or Face(services))
     return Outer(inner, services.read_log)
 
 

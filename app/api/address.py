@@ -22,13 +22,15 @@ def client_address(peer: str, forwarded: Iterable[str], trusted: Collection[Netw
         Networks of our own proxies. With none, nobody's word is taken.
     """
     address = _parsed(peer)
+    if not trusted:
+        return peer if address is None else _text(address)
     hops = ",".join(forwarded).split(",")
     while hops and address is not None and _is_trusted(address, trusted):
         beyond = _parsed(hops.pop().strip())
         if beyond is None:  # a hop that names nobody: it is the last we know
             break
         address = beyond
-    return peer if address is None else str(address)
+    return peer if address is None else _text(address)
 
 
 @lru_cache(maxsize=4096)
@@ -43,6 +45,11 @@ def _parsed(text: str) -> _Address | None:
             return None
         return address.ipv4_mapped or address
     return address
+
+
+@lru_cache(maxsize=4096)
+def _text(address: _Address) -> str:
+    return str(address)
 
 
 def _is_trusted(address: _Address, trusted: Collection[Network]) -> bool:

@@ -1,7 +1,8 @@
 """/oauth/introspect (RFC 7662): an ASGI handler of its own, because it is asked all the time.
 
-It passes by the framework's request object, its dependencies and its serialisation; the schema that
-these would have given is written by hand in `introspection_schema`, and a test compares the two.
+It passes by the framework and by `outer`: `beside` hands it what `shedding` let through, whole. The
+framework keeps its route, for the schema that is written by hand in `introspection_schema` (a test
+compares the two) and for the table of routes.
 """
 
 import re
@@ -12,9 +13,10 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event
+from app.api import problems
 from app.api.errors import BodyTooLarge, MethodNotAllowed, TokenMissing, TooManyRequests
 from app.api.forms import FORM_TYPE, parse_form
-from app.api.outer import send_refusal
+from app.api.outer import HEADERS, Asgi, send_refusal
 from app.api.services import Services
 from app.core import token
 from app.core.errors import DomainError, Malformed, Unavailable
@@ -38,11 +40,21 @@ _PLAIN = re.compile(rb"token=([0-9A-Za-z_]{1,128})\Z")
 """What nearly every form is: one parameter, with nothing to decode."""
 
 _ALLOW = [(b"allow", b"OPTIONS, POST")]
+_HEADERS = ((b"content-type", b"application/json"), *HEADERS)
 
 
-def introspection(services: Services) -> ASGIRouteHandler:
-    """The route, for the services that answer it."""
-    face = _Face(services)
+def beside(inner: Asgi, face: "Face") -> Asgi:
+    """An application that answers introspections by `face`, and all else by `inner`."""
+
+    async def dispatch(scope: Any, receive: Any, send: Any) -> None:
+        answering = face.respond if scope.get("path") == PATH else inner
+        await answering(scope, receive, send)
+
+    return dispatch
+
+
+def introspection(face: "Face") -> ASGIRouteHandler:
+    """The framework's route to `face`."""
 
     @asgi(PATH, copy_scope=False, opt={"methods": METHODS})
     async def introspect(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +94,9 @@ class _Head(NamedTuple):
         return cls(authorization, content_type, content_length, forwarded, agent)
 
 
-class _Face:
+class Face:
+    """Answers, refuses and logs on its own: nothing stands around it."""
+
     def __init__(self, services: Services) -> None:
         self._services = services
         self._in_flight: dict[str, list[Token]] = {}
@@ -97,14 +111,10 @@ class _Face:
             return
         try:
             body = await self._answer(scope, receive)
-        except DomainError as refused:
-            await send_refusal(PATH, refused, send)
+        except Exception as error:  # noqa: BLE001 - a fault of ours is told as one, and only logged
+            await send_refusal(PATH, problems.in_our_words(error), send)
             return
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-        ]
+        headers = [(b"content-length", b"%d" % len(body)), *_HEADERS]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

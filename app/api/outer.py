@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.25
 SIGNER_LOGGED = "tripcord.logged"
 """Set in the scope when another process logged the refusal already."""
 
-_HEADERS = [
+HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -159,7 +159,7 @@ def with_deadline(receive: Receive, deadlines: _Deadlines | None = None) -> Rece
 
 def _with_headers(headers: Any) -> list[tuple[bytes, bytes]]:
     present = {bytes(name).lower() for name, _ in headers}
-    return [*headers, *(pair for pair in _HEADERS if pair[0] not in present)]
+    return [*headers, *(pair for pair in HEADERS if pair[0] not in present)]
 
 
 async def send_problem(error: DomainError, send: Send) -> None:

@@ -229,5 +229,8 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     """Everything a handler raises ends here; `outer.Outer` logs it before it leaves."""
     if isinstance(error, LogUnavailable):
         request.scope[UNLOGGABLE] = True  # type: ignore[literal-required]
-    known = error if isinstance(error, DomainError) else from_framework(error)
-    return respond_at(request.scope["path"], known)
+    return respond_at(request.scope["path"], in_our_words(error))
+
+
+def in_our_words(error: Exception) -> DomainError:
+    return error if isinstance(error, DomainError) else from_framework(error)

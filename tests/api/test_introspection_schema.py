@@ -22,7 +22,7 @@ _JSON_TYPES = {"string": str, "integer": int, "boolean": bool, "array": list, "o
 
 def post() -> dict[str, Any]:
     unused: Any = None
-    document = asgi.router(unused).openapi_schema.to_schema()
+    document = asgi.router(unused, introspection.Face(unused)).openapi_schema.to_schema()
     operation: dict[str, Any] = document["paths"]["/oauth/introspect"]["post"]
     return operation
 
@@ -133,6 +133,6 @@ async def test_the_schema_names_every_field_of_an_answer_and_no_other() -> None:
 
 async def test_the_other_routes_keep_their_derived_descriptions() -> None:
     unused: Any = None
-    paths = asgi.router(unused).openapi_schema.to_schema()["paths"]
+    paths = asgi.router(unused, introspection.Face(unused)).openapi_schema.to_schema()["paths"]
     assert {"/oauth/token", "/oauth/revoke", "/v1/tokens"} <= paths.keys()
     assert introspection_schema.BY_HAND.keys() == {introspection.PATH}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from app import asgi
+from app.api.introspection import Face
 from app.guardrails.rungs import ALLOWED, Rung
 from tests.api.routes import ANYONE, PROTECTED, ROWS
 
@@ -17,7 +18,7 @@ def methods_of(route: Any) -> Any:
 def application_routes() -> set[tuple[str, str]]:
     """(method, path) of every handler, less the OPTIONS that the framework adds to each path."""
     unused: Any = None
-    router = asgi.router(unused)
+    router = asgi.router(unused, Face(unused))
     return {
         (method, route.path)
         for route in router.routes
