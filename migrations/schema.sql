@@ -26,65 +26,63 @@ CREATE TYPE public.signed_order AS (
 
 ALTER TYPE public.signed_order OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-BEGIN
-    PERFORM set_config('synchronous_commit', 'off', true);
-    INSERT INTO spent_proof VALUES (p_proof_scope, p_proof_hash, p_proof_expires_at)
-    ON CONFLICT DO NOTHING;
-    proof_is_fresh := FOUND;
-    SELECT t.kind, t.jkt, t.path, t.scope, t.expires_at, r.root_id, r.platform_id,
-           t.kind <> 'grant' OR EXISTS (SELECT FROM bot_grant g
-                                         WHERE g.trader_id = p_trader AND g.grant_id = p_token),
-           (SELECT coalesce(max(f.level), 0)::smallint FROM fence f
-             WHERE f.trader_id = p_trader AND f.token_id = ANY (t.path))
-      INTO kind, jkt, path, scope, expires_at, root_id, platform_id, sealed, level
-      FROM token t JOIN trader r USING (trader_id)
-     WHERE t.trader_id = p_trader AND t.token_id = p_token AND t.secret_hash = p_secret_hash;
-END $$;
-
-ALTER FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) OWNER TO tripcord_owner;
-
 CREATE FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
-    spent boolean;
+    v_path   uuid[];
+    v_stored bytea;
+    is_next  boolean;
+    is_right boolean;
 BEGIN
-    SELECT a.proof_is_fresh, a.kind, a.jkt, a.path, a.scope, a.level, a.root_id, a.platform_id,
-           a.sealed
-      INTO proof_is_fresh, kind, jkt, path, scope, level, root_id, platform_id, sealed
-      FROM admit(p_trader, p_token, p_secret_hash, p_proof_scope, p_proof_hash,
-                 p_proof_expires_at) a;
-    IF kind IS NULL AND proof_is_fresh THEN
+    -- The proof is spent without waiting for the disk (the argument is in 0009).
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO spent_proof VALUES (p_proof_scope, p_proof_hash, p_proof_expires_at)
+    ON CONFLICT DO NOTHING;
+    proof_is_fresh := FOUND;
+    -- (1) The token and its secrets, whether there is one or not.
+    SELECT t.path, t.secret_hash, n.is_next,
+           t.jkt = p_proof_scope AND t.expires_at > clock_timestamp()
+               AND (n.is_next OR t.secret_hash = p_secret_hash AND NOT n.old_is_dead)
+      INTO v_path, v_stored, is_next, is_right
+      FROM (SELECT coalesce(bool_or(o.secret_hash = p_secret_hash), false) AS is_next,
+                   coalesce(bool_or(o.old_dies_at <= clock_timestamp()), false) AS old_is_dead
+              FROM token_rotation o
+             WHERE o.trader_id = p_trader AND o.token_id = p_token) n
+      LEFT JOIN token t ON t.trader_id = p_trader AND t.token_id = p_token;
+    -- (2) The fences of its path, or of as many nodes that are nobody's.
+    SELECT coalesce(max(x.level), 0)::smallint INTO level FROM fence x
+     WHERE x.trader_id = p_trader
+       AND x.token_id = ANY (coalesce(v_path, ARRAY[p_token, p_trader]));
+    IF is_right IS NOT TRUE OR level = 5 OR NOT proof_is_fresh THEN
+        level := NULL;
+        RETURN;
+    END IF;
+    -- (3) A new secret becomes the token's at its first use with the token's own key; of two new
+    -- ones that are used at once the first wins.
+    IF is_next THEN
         UPDATE token t SET secret_hash = p_secret_hash
-         WHERE t.trader_id = p_trader AND t.token_id = p_token AND t.jkt = p_proof_scope
-           AND EXISTS (SELECT FROM token_rotation r
-                        WHERE r.trader_id = p_trader AND r.token_id = p_token
-                          AND r.secret_hash = p_secret_hash);
-        IF FOUND THEN
-            DELETE FROM token_rotation r WHERE r.trader_id = p_trader AND r.token_id = p_token;
-            SELECT a.proof_is_fresh, a.kind, a.jkt, a.path, a.scope, a.level, a.root_id,
-                   a.platform_id, a.sealed
-              INTO spent, kind, jkt, path, scope, level, root_id, platform_id, sealed
-              FROM admit(p_trader, p_token, p_secret_hash, p_proof_scope, p_proof_hash,
-                         p_proof_expires_at) a;
+         WHERE t.trader_id = p_trader AND t.token_id = p_token
+           AND t.secret_hash IN (v_stored, p_secret_hash);
+        IF NOT FOUND THEN
+            level := NULL;
+            RETURN;
         END IF;
+        DELETE FROM token_rotation o WHERE o.trader_id = p_trader AND o.token_id = p_token;
     END IF;
-    IF kind IS NULL THEN
-        RETURN;
-    END IF;
-    IF NOT secret_is_current(p_trader, p_token, p_secret_hash, p_secret_hash) THEN
-        kind := NULL;
-        RETURN;
-    END IF;
-    SELECT min(t.expires_at),
-           array_agg(array_to_string(t.networks, ',')) FILTER (WHERE t.networks <> '{}')
-      INTO expires_at, networks
-      FROM token t WHERE t.trader_id = p_trader AND t.token_id = ANY (admit_path.path);
+    -- (4) What it is; and of the path as a whole its earliest end, and every address list on it.
+    SELECT t.kind, t.jkt, t.path, t.scope, r.root_id, r.platform_id, e.expires_at, e.networks,
+           t.kind <> 'grant' OR EXISTS (SELECT FROM bot_grant g
+                                         WHERE g.trader_id = p_trader AND g.grant_id = p_token)
+      INTO kind, jkt, path, scope, root_id, platform_id, expires_at, networks, sealed
+      FROM token t JOIN trader r ON r.trader_id = t.trader_id
+     CROSS JOIN LATERAL (
+        SELECT min(a.expires_at) AS expires_at,
+               array_agg(array_to_string(a.networks, ',')) FILTER (WHERE a.networks <> '{}')
+                   AS networks
+          FROM token a WHERE a.trader_id = p_trader AND a.token_id = ANY (t.path)) e
+     WHERE t.trader_id = p_trader AND t.token_id = p_token;
     IF kind = 'platform' THEN
         SELECT p.statement INTO statement FROM platform_token p
          WHERE p.trader_id = p_trader AND p.token_id = p_token;
@@ -519,7 +517,22 @@ BEGIN
                AND o.disabled_at IS NULL
             OFFSET 0
           ) p ON true
-          LEFT JOIN LATERAL (
+          -- The same look-ups whatever there is: who asks learns nothing from how long they take.
+          LEFT JOIN token t ON t.trader_id = q.trader_id AND t.token_id = q.token_id
+          LEFT JOIN trader r ON r.trader_id = q.trader_id
+         CROSS JOIN LATERAL (                           -- secret_is_current, spelled out
+            SELECT CASE WHEN t.secret_hash = q.secret_hash
+                        THEN bool_or(n.old_dies_at <= v_now) IS NOT TRUE
+                        ELSE bool_or(n.secret_hash = q.secret_hash) END AS is_right
+              FROM token_rotation n
+             WHERE n.trader_id = q.trader_id AND n.token_id = q.token_id
+            OFFSET 0) n
+         CROSS JOIN LATERAL (                           -- effective_level, spelled out as well
+            SELECT coalesce(max(x.level), 0)::smallint AS level FROM fence x
+             WHERE x.trader_id = q.trader_id
+               AND x.token_id = ANY (coalesce(t.path, ARRAY[q.token_id, q.trader_id]))
+            OFFSET 0) v
+          LEFT JOIN LATERAL (                           -- only of what may be alive for who asks
             SELECT t.trader_id, t.kind, t.jkt, t.scope, t.path, t.created_at,
                    e.expires_at, v.level,
                    -- A grant's own, or of every grant on the path where there are several (P5).
@@ -534,24 +547,12 @@ BEGIN
                                          AND d.approval_id = s.approval_id
                          WHERE s.trader_id = t.trader_id AND s.session_id = t.token_id)
                    END AS method
-              FROM token t
-              JOIN trader r ON r.trader_id = t.trader_id
-              LEFT JOIN bot_grant g ON g.trader_id = t.trader_id AND g.grant_id = t.token_id
-             CROSS JOIN LATERAL (                       -- effective_level, spelled out as well
-                SELECT coalesce(max(f.level), 0)::smallint AS level FROM fence f
-                 WHERE f.trader_id = t.trader_id AND f.token_id = ANY (t.path)) v
-             CROSS JOIN LATERAL (                       -- no node outlives one above it
+              FROM (                                    -- no node outlives one above it
                 SELECT min(a.expires_at) AS expires_at FROM token a
                  WHERE a.trader_id = t.trader_id AND a.token_id = ANY (t.path)) e
-             WHERE t.trader_id = q.trader_id AND t.token_id = q.token_id
-               AND CASE WHEN t.secret_hash = q.secret_hash     -- secret_is_current, spelled out
-                        THEN NOT EXISTS (SELECT FROM token_rotation n
-                                          WHERE n.trader_id = t.trader_id
-                                            AND n.token_id = t.token_id AND n.old_dies_at <= v_now)
-                        ELSE EXISTS (SELECT FROM token_rotation n
-                                      WHERE n.trader_id = t.trader_id AND n.token_id = t.token_id
-                                        AND n.secret_hash = q.secret_hash) END
-               AND r.platform_id = p.platform_id AND e.expires_at > v_now AND v.level < 4
+              LEFT JOIN bot_grant g ON g.trader_id = t.trader_id AND g.grant_id = t.token_id
+             WHERE n.is_right AND r.platform_id = p.platform_id AND v.level < 4
+               AND e.expires_at > v_now
                AND (t.kind <> 'grant' OR g.grant_id IS NOT NULL)
                AND (t.kind <> 'platform' OR EXISTS (
                     SELECT FROM platform_token s
@@ -2480,10 +2481,6 @@ GRANT USAGE ON SCHEMA public TO tripcord_courier;
 GRANT USAGE ON SCHEMA public TO tripcord_dispatcher;
 GRANT USAGE ON SCHEMA public TO tripcord_operator;
 GRANT USAGE ON SCHEMA public TO tripcord_cord;
-
-REVOKE ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) TO tripcord_api;
-GRANT ALL ON FUNCTION public.admit(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean) TO tripcord_cord;
 
 REVOKE ALL ON FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.admit_path(p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea, p_proof_expires_at timestamp with time zone, OUT proof_is_fresh boolean, OUT kind text, OUT jkt text, OUT path uuid[], OUT scope text[], OUT expires_at timestamp with time zone, OUT level smallint, OUT root_id uuid, OUT platform_id uuid, OUT sealed boolean, OUT networks text[], OUT statement text) TO tripcord_api;

@@ -59,7 +59,6 @@ TABLES: dict[str, str] = {
     "wrapped_seed": "signer SI",
 }
 FUNCTIONS: dict[str, set[str]] = {
-    "admit": {"api", "cord"},
     "append_entry": {"api", "signer", "courier", "operator", "cord"},
     "begin_signing": {"signer"},
     "count_below": {"api"},
