@@ -37,6 +37,7 @@ from app.api.issuer import IssuerController
 from app.api.ladder import LadderController
 from app.api.leaks import LeakController
 from app.api.log import AccessLogController
+from app.api.narrowing_blast import NarrowingRadiusController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
 from app.api.outer import Asgi, Outer
@@ -76,6 +77,7 @@ CONTROLLERS = (
     ApprovalController,
     BalanceController,
     BlastRadiusController,
+    NarrowingRadiusController,
     CardController,
     CardPageController,
     CordController,

@@ -215,7 +215,11 @@ BEGIN
       FROM answered a ORDER BY a.number;
 END $$;
 
+-- api: shows when a device was last seen, beside what a shorter lease would do.
+GRANT SELECT (trader_id, device_id, root_id, seen_at) ON device_heartbeat TO tripcord_api;
+
 -- migrate:down
+REVOKE SELECT (trader_id, device_id, root_id, seen_at) ON device_heartbeat FROM tripcord_api;
 CREATE FUNCTION admit(
     p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea,
     p_proof_expires_at timestamptz,

@@ -2776,9 +2776,16 @@ GRANT SELECT ON TABLE public.device TO tripcord_cord;
 
 GRANT SELECT,INSERT ON TABLE public.device_heartbeat TO tripcord_signer;
 
+GRANT SELECT(trader_id) ON TABLE public.device_heartbeat TO tripcord_api;
+
+GRANT SELECT(device_id) ON TABLE public.device_heartbeat TO tripcord_api;
+
+GRANT SELECT(root_id) ON TABLE public.device_heartbeat TO tripcord_api;
+
 GRANT UPDATE(issued_at) ON TABLE public.device_heartbeat TO tripcord_signer;
 
 GRANT UPDATE(seen_at) ON TABLE public.device_heartbeat TO tripcord_signer;
+GRANT SELECT(seen_at) ON TABLE public.device_heartbeat TO tripcord_api;
 
 GRANT UPDATE(nonce) ON TABLE public.device_heartbeat TO tripcord_signer;
 

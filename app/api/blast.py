@@ -52,7 +52,7 @@ class BlastRadiusController(Controller):
             node = await store.get(tx, trader_id, token_id)
             if node is None:
                 raise TokenNotFound
-            after = await _path_of(tx, node, cursor)
+            after = await path_of(tx, node, cursor)
             nodes = await subtree.page(tx, trader_id, node.path, after=after, limit=PAGE)
             counts = await subtree.counts(tx, trader_id, node.path)
             orders = await exposure.open_orders(tx, trader_id, token_id, cap=subtree.COUNT_CAP)
@@ -71,9 +71,7 @@ class BlastRadiusController(Controller):
             open_orders=[_orders(group, rung, mode) for group in orders],
             open_orders_total=subtree.total_text(sum(group.count for group in orders)),
             without_stop=[
-                _unprotected(asset, now)
-                for asset in held[: exposure.POSITIONS]
-                if asset.unprotected
+                unprotected(asset, now) for asset in held[: exposure.POSITIONS] if asset.unprotected
             ],
             without_stop_more=len(held) > exposure.POSITIONS,
             stop_means=exposure.STOP_MEANS,
@@ -82,7 +80,7 @@ class BlastRadiusController(Controller):
         )
 
 
-async def _path_of(tx: Tx, top: Node, cursor: UUID | None) -> list[UUID] | None:
+async def path_of(tx: Tx, top: Node, cursor: UUID | None) -> list[UUID] | None:
     """Where the page before ended: a node of the same branch, or TokenNotFound."""
     if cursor is None:
         return None
@@ -123,7 +121,7 @@ def _orders(group: exposure.OpenGroup, to: Rung, mode: CleanUpMode) -> shapes.Op
     )
 
 
-def _unprotected(asset: exposure.HeldAsset, now: datetime) -> shapes.Unprotected:
+def unprotected(asset: exposure.HeldAsset, now: datetime) -> shapes.Unprotected:
     return shapes.Unprotected(
         credential_id=asset.credential_id,
         venue=asset.venue,

@@ -79,6 +79,7 @@ class LimitsView(Out, frozen=True):
     allocation: Money | None = None
     max_order: Money | None = None
     free_limit: Money | None = None
+    lease_hours: int | None = None
 
 
 class NodeDetail(Out, frozen=True):

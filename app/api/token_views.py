@@ -1,5 +1,7 @@
 """Who sees which nodes of a tree, and one node with everything in force on it."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from app.core.encoding import b64url
 from app.core.token import TokenKind
 from app.db.pool import Tx
 from app.grants import store as grants
+from app.grants.models import Grant
 from app.guardrails.errors import WiderThanParent
 from app.guardrails.rungs import Rung
 from app.tokens import nodes
@@ -107,8 +110,15 @@ async def _limits(tx: Tx, node: Node) -> shapes_tree.LimitsView:
     lists = await nodes.lists_on(tx, node.trader_id, node.path)
     ends_at = await nodes.earliest_end(tx, node.trader_id, node.path) or node.expires_at
     found = None if node.kind != "grant" else await _grant_limits(tx, node)
+    return limits_view(node.scope, lists, ends_at, found)
+
+
+def limits_view(
+    scope: list[str], lists: Iterable[Sequence[str]], ends_at: datetime, found: Limits | None
+) -> shapes_tree.LimitsView:
+    """What is in force, from the parts of a path; `found` are a grant's limits there."""
     view = shapes_tree.LimitsView(
-        scope=node.scope, ip_networks=networks.in_force(lists), expires_at=ends_at
+        scope=scope, ip_networks=networks.in_force(lists), expires_at=ends_at
     )
     if found is None:
         return view
@@ -120,6 +130,7 @@ async def _limits(tx: Tx, node: Node) -> shapes_tree.LimitsView:
         allocation=_money(found.allocation),
         max_order=_money(found.max_order),
         free_limit=_money(found.free_limit),
+        lease_hours=found.lease_hours,
     )
 
 
@@ -128,9 +139,18 @@ async def _grant_limits(tx: Tx, node: Node) -> Limits | None:
     on_path = await grants.on_path(tx, node.trader_id, node.path)
     if [grant.grant_id for grant in on_path] != node.path[2:]:
         return None
+    limits = [read_limits(grant) for grant in on_path]
     try:
-        return in_force([limits_of(read_action(grant.limits, BotGrant)) for grant in on_path])
-    except (ActionMismatch, WiderThanParent):
+        return in_force([one for one in limits if one is not None]) if None not in limits else None
+    except WiderThanParent:
+        return None
+
+
+def read_limits(grant: Grant) -> Limits | None:
+    """What a grant's row says that it may do; None for what nobody of us wrote."""
+    try:
+        return limits_of(read_action(grant.limits, BotGrant))
+    except ActionMismatch:
         return None
 
 

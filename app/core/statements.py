@@ -129,7 +129,7 @@ class NarrowAmount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class NarrowLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`expires_at` is RFC 3339."""
+    """`expires_at` is RFC 3339. `lease_hours`: a lease where there was none is less as well."""
 
     markets: Annotated[list[Text64], msgspec.Meta(max_length=64)] | None = None
     allocation: NarrowAmount | None = None
@@ -138,6 +138,7 @@ class NarrowLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     scope: Annotated[list[Text64], msgspec.Meta(max_length=16)] | None = None
     ip_networks: Annotated[list[Text64], msgspec.Meta(max_length=32)] | None = None
+    lease_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] | None = None
 
 
 class Narrow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """SQL of heartbeats: one per device, the newest."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -21,14 +22,16 @@ _KEEP = f"""
 """
 
 # The path of a device is made of columns under its MAC. 4: a frozen device speaks for nobody.
-_NEWEST = f"""
-    SELECT {_COLUMNS} FROM device_heartbeat h
+_LIVING = """
+      FROM device_heartbeat h
      WHERE h.trader_id = $1 AND h.root_id = $2
        AND EXISTS (SELECT FROM token t WHERE t.trader_id = $1 AND t.token_id = h.device_id
                                          AND t.expires_at > clock_timestamp())
        AND effective_level(h.trader_id, ARRAY[h.root_id, h.device_id]) < 4
      ORDER BY h.seen_at DESC LIMIT 1
 """
+_NEWEST = f"SELECT {_COLUMNS} {_LIVING}"
+_SEEN = f"SELECT h.seen_at {_LIVING}"
 
 
 async def get(tx: Tx, trader_id: UUID, device_id: UUID) -> Heartbeat | None:
@@ -49,3 +52,9 @@ async def newest(tx: Tx, trader_id: UUID, root_id: UUID) -> Heartbeat | None:
     """The newest heartbeat of a living device under a root; believe it only with its MAC."""
     row = await tx.fetchrow(_NEWEST, trader_id, root_id)
     return None if row is None else msgspec.convert(dict(row), Heartbeat)
+
+
+async def seen_at(tx: Tx, trader_id: UUID, root_id: UUID) -> datetime | None:
+    """When a living device under a root was last seen: to show, not to decide by."""
+    seen: datetime | None = await tx.fetchval(_SEEN, trader_id, root_id)
+    return seen

@@ -6,13 +6,14 @@ from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
 from app.approvals.actions import IpChange
+from app.approvals.narrowing import check_list
 from app.core.clock import Clock
 from app.core.networks import parse_networks
 from app.db.pool import Database, Tx
 from app.deciding.execution import Executions
 from app.deciding.witness import rung_of
 from app.granting.errors import GrantRefused
-from app.granting.seals import Seals, check_list, grant_limits
+from app.granting.seals import Seals, grant_limits
 from app.guardrails.rungs import Verb, check_rung
 from app.tokens import nodes
 from app.tokens import store as tokens

@@ -1,26 +1,26 @@
 """`seal_change` by a device's statement: less for one node. One factor is enough (P7)."""
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.approvals.actions import Amount
-from app.approvals.limits import check_within
+from app.approvals.narrowing import (
+    changes_of,
+    check_changes,
+    check_list,
+    check_reachable,
+    less_of,
+)
 from app.core.canonical import sha256
 from app.core.clock import Clock
-from app.core.errors import Malformed
-from app.core.networks import parse_networks
-from app.core.statements import Narrow
 from app.db.pool import Database, Tx
 from app.deciding.errors import DeviceRejected
 from app.deciding.witness import Witness, narrow_statement
 from app.devices.models import Device
 from app.granting.errors import GrantRefused
-from app.granting.seals import Seals, check_list, check_reachable, grant_limits
-from app.guardrails.amounts import parse_amount, plain
+from app.granting.seals import Seals, grant_limits
 from app.guardrails.errors import WiderThanParent
 from app.guardrails.rungs import Verb
 from app.tokens import nodes
@@ -28,19 +28,6 @@ from app.tokens import store as tokens
 from app.tokens.errors import TokenNotFound, VersionStale
 from app.tokens.models import Node
 from app.verbs.wire import SealChange, SealedChange
-
-_MAY_NAME: dict[str, frozenset[str]] = {
-    "grant": frozenset(
-        {"markets", "allocation", "max_order", "free_limit", "expires_at", "scope", "ip_networks"}
-    ),
-    "platform": frozenset({"expires_at", "scope", "ip_networks"}),
-    "device": frozenset({"expires_at", "ip_networks"}),
-    "session": frozenset({"expires_at", "ip_networks"}),
-    # Their end is not in what the signer believes, so it cannot be brought nearer.
-    "credential": frozenset({"ip_networks"}),
-    "trader": frozenset({"ip_networks"}),
-}
-"""What can be narrowed on each kind of node."""
 
 
 class Narrowing:
@@ -70,7 +57,7 @@ class Narrowing:
         async with self._db.session() as tx:
             device = await self._witness.device(tx, request.trader_id, request.origin.device_id)
         said = narrow_statement(request.statement, device, self._clock.now())
-        changes = _changes(said)
+        changes = changes_of(said.limits)
         async with self._db.locked(request.trader_id) as tx:
             # (2) It may, now, and the node is beneath the same root.
             await self._witness.check_may(tx, device, Verb.TIGHTEN)
@@ -101,33 +88,20 @@ class Narrowing:
     def _check(
         self, node: Node, device: Device, changes: dict[str, Any], request: SealChange
     ) -> None:
-        for field in sorted(changes):
-            if field not in _MAY_NAME[node.kind]:
-                raise Malformed(rule=field)
-        ends_at: datetime = changes.get("expires_at", node.expires_at)
-        if ends_at > node.expires_at:
-            raise WiderThanParent(rule="expires_at")
-        if ends_at <= self._clock.now():
-            raise Malformed(rule="expires_at")  # that would be a revoke, and is one's own verb
+        check_changes(node, changes, self._clock.now())
         texts: list[str] = changes.get("ip_networks", node.networks)
-        check_list(texts, node.networks)
         path = [device.root_id, device.device_id]
         check_reachable(node, path, texts, request.origin.address)
 
     async def _apply(self, tx: Tx, node: Node, changes: dict[str, Any]) -> int:
         """Seal what is sealed, then write the same to the node's row."""
         scope: list[str] = changes.get("scope", node.scope)
-        if not set(scope) <= set(node.scope):
-            raise WiderThanParent(rule="scope")
         match node.kind:
             case "grant":
                 grant = (await self._seals.grants_on(tx, node.trader_id, node.path))[-1]
                 if grant.version != node.version:
                     raise VersionStale
-                before = grant_limits(grant)
-                after = msgspec.structs.replace(before, **changes)
-                check_within(after, before)
-                await self._seals.next_grant(tx, grant, after)
+                await self._seals.next_grant(tx, grant, less_of(grant_limits(grant), changes))
             case "platform":
                 row, seal = await self._seals.platform(tx, node)
                 if seal.version != node.version or not set(scope) <= set(seal.scope):
@@ -146,26 +120,3 @@ class Narrowing:
             networks=changes.get("ip_networks", node.networks),
             expires_at=changes.get("expires_at", node.expires_at),
         )
-
-
-def _changes(said: Narrow) -> dict[str, Any]:
-    """The fields that are named, in their one spelling."""
-    named = {
-        name: getattr(said.limits, name)
-        for name in said.limits.__struct_fields__
-        if getattr(said.limits, name) is not None
-    }
-    if not named:
-        raise Malformed(rule="limits")
-    for name in ("allocation", "max_order", "free_limit"):
-        if name in named:
-            text = named[name].amount
-            zero = name == "free_limit" and text == "0"
-            amount = "0" if zero else plain(parse_amount(text))
-            named[name] = Amount(amount=amount, quote=named[name].quote)
-    for name in ("markets", "scope"):
-        if name in named:
-            named[name] = sorted(set(named[name]))
-    if "ip_networks" in named:
-        named["ip_networks"] = parse_networks(named["ip_networks"])
-    return named

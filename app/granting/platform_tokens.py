@@ -4,13 +4,14 @@ from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
 from app.approvals.actions import TokenChild
+from app.approvals.narrowing import check_list
 from app.core.clock import Clock
 from app.core.statements import TokenSeal
 from app.db.pool import Database
 from app.deciding.execution import Executions
 from app.deciding.witness import rung_of
 from app.granting.errors import GrantRefused
-from app.granting.seals import Seals, check_list
+from app.granting.seals import Seals
 from app.guardrails.errors import WiderThanParent
 from app.guardrails.rungs import Verb, check_rung
 from app.platforms import store as platforms

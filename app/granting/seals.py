@@ -7,15 +7,12 @@ import msgspec
 
 from app.approvals.actions import BotGrant, action_bytes, read_action
 from app.approvals.limits import Limits, limits_of, narrowed
-from app.core import networks
 from app.core.clock import Clock
-from app.core.errors import Malformed
 from app.core.statements import TOKEN_SEAL_TYP, TokenSeal
 from app.db.pool import Tx
 from app.granting.errors import GrantRefused
 from app.grants import store as grants
 from app.grants.models import Grant
-from app.guardrails.errors import WiderThanParent
 from app.platforms import tokens as platform_tokens
 from app.platforms.tokens import PlatformToken
 from app.tokens.errors import VersionStale
@@ -93,17 +90,3 @@ def grant_limits(grant: Grant) -> Limits:
     """What a believed grant may do; its own end may be earlier than what was approved."""
     limits = limits_of(read_action(grant.limits, BotGrant))
     return msgspec.structs.replace(limits, expires_at=min(limits.expires_at, grant.expires_at))
-
-
-def check_list(inner: Sequence[str], outer: Sequence[str]) -> None:
-    """Raise WiderThanParent unless one address list lies in another."""
-    if not networks.is_within(inner, outer):
-        raise WiderThanParent(rule=networks.FIELD)
-
-
-def check_reachable(
-    node: Node, device_path: Sequence[UUID], texts: list[str], address: str | None
-) -> None:
-    """Nobody shuts out the device in his hand: only an approval would open again, from there."""
-    if node.token_id in device_path and not networks.allows([texts], address):
-        raise Malformed(rule=networks.FIELD)

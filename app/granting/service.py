@@ -9,6 +9,7 @@ from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
 from app.approvals.actions import BotGrant, read_action
 from app.approvals.limits import check_within, limits_of
+from app.approvals.narrowing import check_list
 from app.core.canonical import canonical_json
 from app.core.clock import Clock
 from app.core.jose import jwk_thumbprint, public_jwk
@@ -18,7 +19,7 @@ from app.db.pool import Database, Tx
 from app.deciding.execution import Executions
 from app.deciding.witness import rung_of
 from app.granting.errors import GrantRefused
-from app.granting.seals import Seals, check_list, grant_limits
+from app.granting.seals import Seals, grant_limits
 from app.grants import store
 from app.grants.models import Grant
 from app.guardrails.rungs import Verb, check_rung

@@ -20,21 +20,23 @@ STOP_MEANS = (
 # Two halves, so that each finds its partial index; an order's branch is its grant's path.
 _OPEN = """
     WITH alive AS (
-        (SELECT o.venue_id, o.market, o.side, o.state, o.quantity - o.filled_quantity AS rest
+        (SELECT o.venue_id, o.market, o.side, o.state, o.quantity - o.filled_quantity AS rest,
+                o.quantity * o.price > $4::numeric AS is_larger
            FROM bot_order o
            JOIN bot_grant g ON g.trader_id = o.trader_id AND g.grant_id = o.grant_id
           WHERE o.trader_id = $1 AND $2 = ANY (g.path)
             AND o.state IN ('released', 'accepted', 'partially_filled', 'unknown')
           LIMIT $3)
         UNION ALL
-        (SELECT o.venue_id, o.market, o.side, o.state, o.quantity - o.filled_quantity
+        (SELECT o.venue_id, o.market, o.side, o.state, o.quantity - o.filled_quantity,
+                o.quantity * o.price > $4::numeric
            FROM bot_order o
            JOIN bot_grant g ON g.trader_id = o.trader_id AND g.grant_id = o.grant_id
           WHERE o.trader_id = $1 AND $2 = ANY (g.path) AND o.state = 'held'
           LIMIT $3))
-    SELECT venue_id AS venue, market, side, state, count(*) AS count,
-           coalesce(sum(rest), 0) AS quantity
-      FROM alive GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    SELECT venue_id AS venue, market, side, state, coalesce(is_larger, false) AS is_larger,
+           count(*) AS count, coalesce(sum(rest), 0) AS quantity
+      FROM alive GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
 """
 
 # $2 is the node, $3 its path: the accounts below it, or the one it trades on.
@@ -80,12 +82,16 @@ _HELD = """
 
 
 class OpenGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Alive orders of one venue, market, side and state; `quantity` is what is unfilled."""
+    """Alive orders of one venue, market, side and state; `quantity` is what is unfilled.
+
+    `is_larger`: each is worth more, at its own price, than what the question named as largest.
+    """
 
     venue: str
     market: str | None
     side: str | None
     state: str
+    is_larger: bool
     count: int
     quantity: Decimal
 
@@ -112,9 +118,14 @@ class HeldAsset(msgspec.Struct, frozen=True, kw_only=True):
         return max(Decimal(0), self.held - self.stopped)
 
 
-async def open_orders(tx: Tx, trader_id: UUID, node_id: UUID, *, cap: int) -> list[OpenGroup]:
-    """Orders of grants at or below a node that are alive or may be, counted up to about `cap`."""
-    rows = await tx.fetch(_OPEN, trader_id, node_id, cap + 1)
+async def open_orders(
+    tx: Tx, trader_id: UUID, node_id: UUID, *, cap: int, largest: Decimal | None = None
+) -> list[OpenGroup]:
+    """Orders of grants at or below a node that are alive or may be, counted up to about `cap`.
+
+    With `largest`, in quote, those above it stand in groups of their own.
+    """
+    rows = await tx.fetch(_OPEN, trader_id, node_id, cap + 1, largest)
     return [msgspec.convert(dict(row), OpenGroup) for row in rows]
 
 

@@ -1,6 +1,6 @@
 """SQL of single nodes and of the tree: reading, narrowing, rotating."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -54,6 +54,16 @@ async def tree_page(
     """Nodes at or below `under` (None: the whole tree) in order of id, with their rung."""
     rows = await tx.fetch(_PAGE, trader_id, after, limit, under, list(kinds))
     return [(node_of(row), Level(row["level"])) for row in rows]
+
+
+async def many(tx: Tx, trader_id: UUID, token_ids: Collection[UUID]) -> dict[UUID, Node]:
+    """Those of some nodes that are this trader's, by id."""
+    rows = await tx.fetch(
+        f"SELECT {NODE_COLUMNS} FROM token WHERE trader_id = $1 AND token_id = ANY ($2)",
+        trader_id,
+        list(token_ids),
+    )
+    return {row["token_id"]: node_of(row) for row in rows}
 
 
 async def lists_on(tx: Tx, trader_id: UUID, path: Sequence[UUID]) -> list[list[str]]:

@@ -3,6 +3,7 @@
 Down is one request. Up is a request, an approval on the screen, and a decision like any other.
 """
 
+from typing import Any
 from uuid import UUID
 
 from scripts.clients import statements
@@ -14,6 +15,14 @@ def blast_radius(device: Device, token_id: UUID, *, to: str = "revoked") -> Json
     """What going down to `to` would do; the further pages are the same with `cursor`."""
     path = f"/v1/tokens/{token_id}/blast-radius"
     return dict(device.api.call("GET", path, auth=device.auth, query={"to": to}).body)
+
+
+def narrowing_radius(device: Device, token_id: UUID, **limits: Any) -> Json:
+    """What `phone.narrow` with the same limits would do: who is limited, what waits and is refused
+    then, which markets close and what is held there without a stop, when a lease runs out.
+    """
+    path = f"/v1/tokens/{token_id}/limits/blast-radius"
+    return dict(device.call("POST", path, {"limits": limits}).body)
 
 
 def state(device: Device, token_id: UUID) -> Json:

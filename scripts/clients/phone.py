@@ -188,8 +188,9 @@ class Phone(RecoverableDevice):
     def narrow(self, token_id: UUID, **limits: Any) -> int:
         """Less for a node and all beneath it, at once: one signature of this phone, no code.
 
-        `limits` are among markets, allocation, max_order, free_limit, expires_at, scope and
-        ip_networks. Returns the new version.
+        `limits` are among markets, allocation, max_order, free_limit, expires_at, scope,
+        ip_networks and lease_hours; `ladder.narrowing_radius` tells before what they would do.
+        Returns the new version.
         """
         claims = statements.narrow(
             self.account.trader_id,

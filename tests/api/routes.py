@@ -217,6 +217,8 @@ ROWS = (
     Row("POST", "/v1/devices/heartbeat", (DEVICE,), _fixed(statement="e30.e30.AA"),
         verb=Verb.HEARTBEAT),
     Row("GET", "/v1/tokens/{token_id:uuid}/blast-radius", _READERS),
+    Row("POST", "/v1/tokens/{token_id:uuid}/limits/blast-radius", _READERS,
+        _fixed(limits={"ip_networks": ["192.0.2.0/24"]})),
     Row("POST", "/v1/revocation-cards", (DEVICE,), new_card),
     Row("POST", "/v1/revocation-cards/redeem", (CARD,), _fixed(card="tc_card_x")),
     Row("GET", "/v1/revocation-cards", _READERS),

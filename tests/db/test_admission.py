@@ -140,7 +140,7 @@ async def test_admission_looks_for_as_much_whatever_there_is(
 
 
 async def test_introspection_looks_for_as_much_whatever_there_is(
-    admin: asyncpg.Connection, shown: dict[str, Shown], introspect: Ask, tree: Tree
+    admin: asyncpg.Connection, shown: dict[str, Shown], introspect: Ask
 ) -> None:
     other = await add_tree(admin)
     asked = shown | {"another platform's": await device(admin, other)}

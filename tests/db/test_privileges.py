@@ -21,7 +21,7 @@ TABLES: dict[str, str] = {
     "client_token": "api SID, operator SD",
     "decision": "api S, signer SI",
     "device": "api S, signer SI, cord S",
-    "device_heartbeat": "signer SIU",
+    "device_heartbeat": "api S, signer SIU",
     "enrolment_code": "api SI, signer SU",
     "exchange_credential": "api S, signer SIU, courier S",
     "fence": "api S, signer S, courier S, operator S, cord S",

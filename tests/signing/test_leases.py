@@ -17,6 +17,7 @@ from tests.signing.bot import Bot
 from tests.signing.parts import Signer
 from tests.signing.test_ladder import impose
 from tests.signing.trader import Trader
+from tests.signing.tree import limits_in_row, narrow, narrow_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -248,3 +249,24 @@ async def test_a_grant_says_whether_it_has_a_lease(signer: Signer, bot: Bot, lea
     limits = "SELECT limits FROM bot_grant WHERE grant_id = $1"
     assert b'"lease_hours":null' in await signer.admin.fetchval(limits, bot.grant_id)
     assert b'"lease_hours":2' in await signer.admin.fetchval(limits, leased.grant_id)
+
+
+async def test_a_narrowing_shortens_a_lease_or_begins_one_and_never_lengthens_it(
+    signer: Signer, trader: Trader, bot: Bot, leased: Bot
+) -> None:
+    """One signature of the phone; the bot is stopped by it at once where the tap is older."""
+    await tap(trader, ago=timedelta(minutes=90))
+    assert [await order(signer, one) for one in (bot, leased)] == ["", ""]
+    for longer in (3, 720):
+        asked = narrow_request(trader, leased.grant_id, 1, lease_hours=longer)
+        assert await signer.refusal(asked) == "wider_than_parent:lease_hours"
+    await narrow(trader, leased.grant_id, lease_hours=1)
+    assert [await order(signer, one) for one in (bot, leased)] == ["", EXPIRED]
+    await narrow(trader, bot.grant_id, lease_hours=1)
+    assert [await order(signer, one) for one in (bot, leased)] == [EXPIRED, EXPIRED]
+    assert (await limits_in_row(trader, bot.grant_id)).lease_hours == 1
+    await tap(trader)
+    assert [await order(signer, one) for one in (bot, leased)] == ["", ""]
+    for nothing in (0, 721, True):
+        asked = narrow_request(trader, leased.grant_id, 2, lease_hours=nothing)
+        assert await signer.refusal(asked) == "signature_rejected"

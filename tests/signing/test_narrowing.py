@@ -124,6 +124,7 @@ async def test_what_a_node_does_not_have_is_refused_by_name(
     for node, limits, refusal in (
         (trader.credential_id, {"markets": ["BTCUSDT"]}, "malformed:markets"),
         (trader.credential_id, {"expires_at": soon}, "malformed:expires_at"),
+        (trader.credential_id, {"lease_hours": 1}, "malformed:lease_hours"),
         (trader.root_id, {"scope": []}, "malformed:scope"),
         (trader.bound.device_id, {"scope": []}, "malformed:scope"),
         (bot.grant_id, {"expires_at": "2020-01-01T00:00:00Z"}, "malformed:expires_at"),
