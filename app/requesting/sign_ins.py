@@ -145,8 +145,13 @@ class SignIns:
             if approval.state is not ApprovalState.APPROVED or session.code_mac is None:
                 return view
             decision = await approvals.get_decision(tx, trader_id, session.approval_id)
-            if decision is not None and decision.root_id != trader.root_id:
-                raise SessionNotFound  # approved by a phone of a root that is gone
+            # Approved by nobody that we know of, or by a phone of a root that is gone (P8).
+            if (
+                decision is None
+                or decision.decision != "approve"
+                or decision.root_id != trader.root_id
+            ):
+                raise SessionNotFound
             bearer = token.mint(token.TokenKind.SESSION, trader_id, session_id)
             node = await tokens.mint(
                 tx,

@@ -187,6 +187,23 @@ async def add_approval(
     return approval_id
 
 
+async def approve(db: asyncpg.Connection, trader: TraderRow, approval_id: UUID) -> None:
+    """What the signer leaves of an approving decision by the trader's phone and its code."""
+    async with db.transaction():
+        await db.execute(
+            "UPDATE approval SET state = 'approved', decided_at = now()"
+            " WHERE trader_id = $1 AND approval_id = $2",
+            *(trader.trader_id, approval_id),
+        )
+        await db.execute(
+            "INSERT INTO decision (trader_id, approval_id, root_id, device_id, nonce, digest,"
+            " decision, method, factor_id, statement, decided_at, version, mac)"
+            " VALUES ($1,$2,$3,$4,$5,$5,'approve','totp',$6,'x',now(),1,$5)",
+            *(trader.trader_id, approval_id, trader.root_id, trader.device.token.token_id),
+            *(_MAC, new_id()),
+        )
+
+
 async def fence(db: asyncpg.Connection, trader_id: UUID, token_id: UUID, level: int) -> None:
     """What `tighten` leaves, without its log entry: an operator's fence on one node."""
     await db.execute(

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -15,7 +16,7 @@ from tests.api.caller import ORIGIN, Caller, refused
 from tests.api.conftest import Start
 from tests.api.pulls import PULLS, Pull, break_glass, redeem
 from tests.api.routes import new_card, new_grant
-from tests.api.rows import PlatformRow, TraderRow, add_platform, add_trader, counts
+from tests.api.rows import PlatformRow, TraderRow, add_platform, add_trader, approve, counts
 from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -199,11 +200,7 @@ async def test_a_sign_in_that_began_before_the_pull_ends_nowhere(
         " WHERE trader_id = $1",
         *(trader.trader_id, new_id(), bytes(32)),
     )
-    await rows.execute(
-        "UPDATE approval SET state = 'approved', decided_at = now()"
-        " WHERE trader_id = $1 AND approval_id::text = $2",
-        *(trader.trader_id, begun["approval_id"]),
-    )
+    await approve(rows, trader, UUID(begun["approval_id"]))
     await break_glass(caller, trader)
     response = await ask(f"/v1/sessions/{begun['session_id']}/proof", own)
     refused(response, 409, "parent_not_active")

@@ -15,7 +15,7 @@ from app.tokens.models import Level
 from scripts.clients.keys import KeyPair
 from tests.api.caller import ORIGIN, Caller, Party, refused
 from tests.api.conftest import Start
-from tests.api.rows import PlatformRow, TraderRow, add_party, add_platform, add_trader
+from tests.api.rows import PlatformRow, TraderRow, add_party, add_platform, add_trader, approve
 from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,10 +53,13 @@ async def approve_sign_in(rows: asyncpg.Connection, trader: TraderRow, session_i
         " WHERE trader_id = $1 AND session_id = $2",
         *(trader.trader_id, session_id, new_id(), bytes(32)),
     )
-    await rows.execute(
-        "UPDATE approval SET state = 'approved', decided_at = now()"
-        " WHERE trader_id = $1 AND subject_id = $2",
-        *(trader.trader_id, session_id),
+    await approve(
+        rows,
+        trader,
+        await rows.fetchval(
+            "SELECT approval_id FROM session WHERE trader_id = $1 AND session_id = $2",
+            *(trader.trader_id, session_id),
+        ),
     )
 
 
@@ -244,3 +247,24 @@ async def test_both_work_from_a_frozen_device_and_without_a_signer(
         ):  # fmt: skip
             assert (await caller.call("POST", target, by=trader.device)).status_code == 200
         refused(await use(caller, key, text), 401, "token_rejected")
+
+
+async def test_a_sign_in_that_nobody_is_known_to_have_approved_does_not_go_on(
+    caller: Caller, trader: TraderRow, rows: asyncpg.Connection
+) -> None:
+    """Rows that say "approved" and "the code was right", and no decision behind them (P8)."""
+    key = KeyPair.p256()
+    session_id = await begin_sign_in(caller, trader, key)
+    await rows.execute(
+        "UPDATE session SET code_verified_at = now(), code_factor_id = $3, code_mac = $4"
+        " WHERE trader_id = $1 AND session_id = $2",
+        *(trader.trader_id, session_id, new_id(), bytes(32)),
+    )
+    await rows.execute(
+        "UPDATE approval SET state = 'approved', decided_at = now()"
+        " WHERE trader_id = $1 AND subject_id = $2",
+        *(trader.trader_id, session_id),
+    )
+    answer = await conclude(caller, trader, key, session_id)
+    refused(answer, 404, "session_not_found")
+    assert "session_token" not in answer.json()
