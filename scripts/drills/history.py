@@ -13,15 +13,30 @@ from uuid import UUID
 Result = Literal["ok", "refused", "unknown"]
 """`unknown`: no answer, or a 5xx. The operation may have happened, or not."""
 
-Kind = Literal["order", "issue", "fence"]
+Kind = Literal["order", "issue", "fence", "narrow", "rotate", "old_secret"]
+"""`narrow` leaves a bot less than any of our orders is worth. `old_secret` is an order, with a
+secret that another one has replaced."""
 
-RELEASED, REVOKED, TIGHTENED, REQUESTED = (
+RELEASED, REVOKED, TIGHTENED, REQUESTED, ROTATED, SEALED = (
     "order.released",
     "token.revoked",
     "token.tightened",
     "grant.requested",
+    "token.rotated",
+    "change.sealed",
 )
+NARROWED = "narrow:"
+"""How the rule of a `change.sealed` entry begins, where it is a narrowing."""
+
 _FENCES = (REVOKED, TIGHTENED)
+_IN_THE_LOG = {RELEASED: "signed", REQUESTED: "born", ROTATED: "rotated"}
+_AFTER_FENCE: Mapping[Kind, str] = {
+    "order": "signed_after_revoke",
+    "old_secret": "signed_after_revoke",
+    "issue": "born_after_fence",
+    "rotate": "rotated_after_fence",
+}
+_AFTER_NARROWING: Mapping[Kind, str] = {"order": "signed_after_narrowing"}
 
 
 class Op(NamedTuple):
@@ -50,6 +65,7 @@ class LogEntry(NamedTuple):
     token_id: UUID | None
     path: tuple[UUID, ...]
     subject_id: UUID | None
+    rule: str | None = None
 
 
 class Received(NamedTuple):
@@ -135,31 +151,47 @@ def _acknowledged(ops: Sequence[Op], log: Mapping[int, LogEntry]) -> Iterator[tu
 
 
 def _began_after(ops: Sequence[Op]) -> Iterator[tuple[str, str]]:
-    """What a client began after it was told of a fence on the way comes to nothing."""
-    fences = [op for op in ops if op.kind == "fence" and op.result == "ok"]
+    """What a client began after it was told of a fence on the way comes to nothing. So does an
+    order after a narrowing; and nothing comes of a secret that was replaced.
+    """
     for op in ops:
-        if op.kind == "fence" or op.result != "ok":
-            continue
-        for fence in fences:
-            if op.began_ns > fence.ended_ns and fence.path[-1] in op.path:
-                rule = "signed_after_revoke" if op.kind == "order" else "born_after_fence"
-                late = (op.began_ns - fence.ended_ns) / 1e6
-                yield rule, f"{op.subject_id} began {late:.3f} ms after {fence.path[-1]} was fenced"
+        if op.kind == "old_secret" and op.result == "ok":
+            yield "old_secret_lives", f"{op.subject_id} of {op.path[-1]}"
+    for after in (op for op in ops if op.kind in {"fence", "narrow"} and op.result == "ok"):
+        rules = _AFTER_FENCE if after.kind == "fence" else _AFTER_NARROWING
+        for op in ops:
+            if op.kind not in rules or op.result != "ok":
+                continue
+            if op.began_ns > after.ended_ns and after.path[-1] in op.path:
+                late = (op.began_ns - after.ended_ns) / 1e6
+                what = f"{after.kind} of {after.path[-1]}"
+                yield rules[op.kind], f"{op.subject_id} began {late:.3f} ms after the {what}"
 
 
 def _stands_after(log: Sequence[LogEntry]) -> Iterator[tuple[str, str]]:
-    """No signature and no child stands in the log behind a fence on its path: none is lifted."""
+    """No signature, no child and no new secret stands in the log behind a fence on its path: none
+    is lifted. No signature stands behind a narrowing.
+    """
     fenced: dict[UUID, int] = {}
+    narrowed: dict[UUID, int] = {}
     for entry in sorted(log, key=lambda one: one.position):
         if entry.event in _FENCES and entry.token_id is not None:
             fenced.setdefault(entry.token_id, entry.position)
-        elif entry.event in {RELEASED, REQUESTED}:
+        elif entry.event == SEALED and entry.token_id is not None:
+            if (entry.rule or "").startswith(NARROWED):
+                narrowed.setdefault(entry.token_id, entry.position)
+        elif entry.event in _IN_THE_LOG:
+            what = f"{entry.subject_id} at {entry.position}"
             for node in entry.path:
                 if node in fenced:
-                    rule = "signed" if entry.event == RELEASED else "born"
                     yield (
-                        f"{rule}_after_fence_in_the_log",
-                        f"{entry.subject_id} at {entry.position}, fence at {fenced[node]}",
+                        f"{_IN_THE_LOG[entry.event]}_after_fence_in_the_log",
+                        (f"{what}, fence at {fenced[node]}"),
+                    )
+                if node in narrowed and entry.event == RELEASED:
+                    yield (
+                        "signed_after_narrowing_in_the_log",
+                        (f"{what}, narrowed at {narrowed[node]}"),
                     )
 
 
@@ -178,7 +210,8 @@ def _left_for_the_venue(trader: _Trader) -> Iterator[tuple[str, str]]:
             yield "signed_twice", f"order {one.order_id} reached the venue twice"
         seen.add(one.order_id)
     for op in trader.ops:
-        if op.kind == "order" and op.result == "ok" and op.subject_id not in logged:
+        is_order = op.kind in {"order", "old_secret"}
+        if is_order and op.result == "ok" and op.subject_id not in logged:
             yield "answered_unlogged", f"order {op.subject_id} was answered as released"
 
 

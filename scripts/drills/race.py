@@ -12,16 +12,17 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from app.core import token
 from app.core.errors import DomainError
 from app.db.pool import Database
 from app.tokens.models import Level
-from scripts.clients.keys import ORDER_TYP, KeyPair
+from scripts.drills.asking import narrow_statement, new_grant, order_statement
 from scripts.drills.history import Kind, Op, Result
 from scripts.drills.stage import ORIGIN, Stage
-from scripts.drills.traders import MARKET, Bearer, Nursery, Trader
+from scripts.drills.traders import Bearer, Nursery, Trader
 from scripts.drills.wire import Answer, Client
 
 ROUNDS = 3
@@ -35,8 +36,11 @@ _SPREAD_SECONDS = 0.012
 _LATER = (1, 4, 16)
 _KILL_SECONDS = (0.02, 0.25)
 _HTTP_OK, _CREATED = 200, 201
+_NOT_USED = frozenset({0, 401, 429, 500, 503})
+"""After these nobody knows that the token shown was taken for one."""
+
 _CLEAN_UP_ONE_IN = 8
-_ORDER_SECONDS = 25
+_NARROW_ONE_IN, _ROTATE_ONE_IN = 4, 3
 _MILDER = (Level.REDUCE_ONLY, Level.CANCEL_ONLY, Level.READ_ONLY, Level.FROZEN)
 
 _TIGHTEN = """
@@ -117,6 +121,8 @@ class _Scene:
         self._race, self._trader, self._draw = race, trader, draw
         self._sequences = {bot.path[-1]: 0 for bot in (*trader.bots, *trader.subs)}
         self._revocations: list[UUID] = []
+        self._bearers = {bot.path[-1]: bot for bot in (*trader.bots, *trader.subs)}
+        """With the newest secret that we were told of."""
 
     async def play(self) -> None:
         fences = [self._revoke_bot, self._tighten_bot]
@@ -138,6 +144,10 @@ class _Scene:
         calls: list[Callable[[], Awaitable[None]]] = [fenced, self._issue]
         calls += [lambda: self._order(self._one_below(target))] * self._draw.choice((1, 2, 2, 3))
         calls += [lambda: self._order(bystander)] * self._draw.choice((0, 1))
+        if self._draw.randrange(_NARROW_ONE_IN) == 0:
+            calls.append(lambda: self._narrow(target))
+        if self._draw.randrange(_ROTATE_ONE_IN) == 0:
+            calls.append(lambda: self._rotate(self._one_below(target)))
         delays = [self._draw.uniform(0, _SPREAD_SECONDS) for _ in calls]
         delays[0] *= self._draw.choice(_LATER)  # a fence is quicker than a signature
 
@@ -152,7 +162,9 @@ class _Scene:
         below = self._trader.subs[self._trader.bots.index(bot)]
         return self._draw.choice((bot, below))
 
-    async def _order(self, bot: Bearer) -> None:
+    async def _order(self, bot: Bearer, kind: Kind = "order") -> Answer:
+        if kind == "order":
+            bot = self._bearers[bot.path[-1]]
         self._sequences[bot.path[-1]] += 1
         statement = order_statement(self._trader, bot, self._sequences[bot.path[-1]])
         body = f'{{"order":"{statement}"}}'.encode()
@@ -160,9 +172,10 @@ class _Scene:
         answer = await self._call("POST", "/v1/orders", bot, body)
         released = answer.status == _CREATED and answer.json()["state"] == "released"
         order_id = UUID(answer.json()["order_id"]) if released else None
-        self._keep("order", bot.path, began, answer, order_id, ok=released)
+        self._keep(kind, bot.path, began, answer, order_id, ok=released)
         if not released and answer.status:
             self._race.played.refusals[answer.json()["type"].rpartition(":")[2]] += 1
+        return answer
 
     async def _issue(self) -> None:
         """A platform asks for a new grant on the key: a child is born, dead until approved."""
@@ -174,6 +187,30 @@ class _Scene:
         ok = answer.status == _CREATED
         subject = UUID(answer.json()["token_id"]) if ok else None
         self._keep("issue", path, began, answer, subject, ok=ok)
+
+    async def _narrow(self, bot: Bearer) -> None:
+        """Less for a bot, by its trader's phone; once it is so, ask for an order that is more."""
+        body = json.dumps({"statement": narrow_statement(self._trader, bot)}).encode()
+        began, target = time.monotonic_ns(), f"/v1/tokens/{bot.path[-1]}/limits"
+        answer = await self._call("PATCH", target, self._trader.phone, body)
+        ok = answer.status == _HTTP_OK
+        self._keep("narrow", bot.path, began, answer, ok=ok)
+        if ok:
+            await self._order(self._one_below(bot))
+
+    async def _rotate(self, bot: Bearer) -> None:
+        """A new secret, by the bot or by the phone. Used once, it is the only one."""
+        old = self._bearers[bot.path[-1]]
+        asker = self._draw.choice((old, self._trader.phone))
+        began, target = time.monotonic_ns(), f"/v1/tokens/{bot.path[-1]}/rotate"
+        answer = await self._call("POST", target, asker)
+        ok = answer.status == _HTTP_OK
+        self._keep("rotate", bot.path, began, answer, ok=ok)
+        if ok:
+            new = replace(old, token=token.parse(answer.json()["token"]))
+            self._bearers[bot.path[-1]] = new
+            if (await self._order(new)).status not in _NOT_USED:
+                await self._order(old, "old_secret")
 
     async def _revoke_bot(self, bot: Bearer) -> bool:
         return await self._revoke("DELETE", f"/v1/tokens/{bot.path[-1]}", bot.path)
@@ -242,42 +279,3 @@ class _Scene:
         proof = bearer.key.dpop_proof(method, ORIGIN + target, token=text)
         headers = {"Authorization": f"DPoP {text}", "DPoP": proof}
         return await self._client().call(method, target, headers, body)
-
-
-def order_statement(trader: Trader, bot: Bearer, sequence: int) -> str:
-    now = int(time.time())
-    return bot.key.statement(
-        {
-            "domain": "tripcord/order/v1",
-            "trader_id": str(trader.trader_id),
-            "grant_id": str(bot.path[-1]),
-            "sequence": sequence,
-            "iat": now,
-            "exp": now + _ORDER_SECONDS,
-            "intent": {
-                "kind": "order",
-                "market": MARKET,
-                "side": "buy",
-                "type": "limit",
-                "quantity": "0.01",
-                "price": "50000.00",
-                "time_in_force": "GTC",
-            },
-        },
-        typ=ORDER_TYP,
-    )
-
-
-def new_grant(trader: Trader) -> dict[str, object]:
-    money = {"amount": "10", "quote": "USDT"}
-    return {
-        "kind": "grant",
-        "trader_id": str(trader.trader_id),
-        "parent_id": str(trader.key_path[-1]),
-        "public_jwk": KeyPair.ed25519().public_jwk,
-        "model": {"name": "child", "digest": "d", "version": "1"},
-        "markets": [MARKET],
-        "allocation": money,
-        "free_limit": money,
-        "max_order": money,
-    }

@@ -29,7 +29,7 @@ _SETTLE_SECONDS = 0.5
 """After a batch: a release is handed over without anybody waiting for it."""
 
 _LOG = """
-    SELECT trader_id, position, event, token_id, path, subject_id FROM access_log
+    SELECT trader_id, position, event, token_id, path, subject_id, rule FROM access_log
      WHERE chain = $1 AND outcome = 'ok' AND trader_id = ANY ($2) ORDER BY trader_id, position
 """
 _NODES = """

@@ -14,7 +14,7 @@ from app.core.ids import new_id
 from app.core.origin import Origin
 from app.verbs.client import VerbClient
 from app.verbs.wire import OrderOutcome, SignOrder, VenueRead
-from scripts.drills.race import new_grant, order_statement
+from scripts.drills.asking import new_grant, order_statement
 from scripts.drills.stage import ORIGIN, Stage
 from scripts.drills.traders import Bearer, Nursery, Trader
 from scripts.drills.wire import Answer

@@ -36,6 +36,19 @@ def sent(order_id: UUID = ORDER, purpose: str = "order") -> Received:
     return Received(TRADER, purpose, order_id)
 
 
+def rotated(position: int) -> LogEntry:
+    return LogEntry(TRADER, position, "token.rotated", BOT, TO_BOT, BOT)
+
+
+def narrowed(position: int, path: tuple[UUID, ...] = TO_BOT) -> LogEntry:
+    rule = "narrow:max_order"
+    return LogEntry(TRADER, position, "change.sealed", path[-1], path, path[-1], rule)
+
+
+def step(kind: str, began: int, path: tuple[UUID, ...] = TO_BOT) -> Op:
+    return Op(kind, TRADER, path, began, began + 5, "ok", BOT)  # type: ignore[arg-type]
+
+
 def tree(*, live: bool = False) -> list[Node]:
     return [
         Node(TRADER, ROOT, "trader", None, (ROOT,), live=True),
@@ -72,6 +85,14 @@ def test_an_order_that_overlaps_the_revoke_may_still_be_released_before_it() -> 
     assert check(bad(ops=overlapping)) == []
 
 
+def test_what_is_done_before_a_narrowing_or_a_fence_is_well_done() -> None:
+    ops = [step("rotate", 0), order(0), step("narrow", 2), fence(20, 4)]
+    log = [rotated(1), released(2), narrowed(3), revoked(4)]
+    assert check(bad(ops=ops, log=log)) == []
+    other = narrowed(1)._replace(rule=None)  # a grant that was sealed, not narrowed
+    assert check(bad(log=[other, released(2), revoked(3)], ops=[fence(9, 3)])) == []
+
+
 @pytest.mark.parametrize(
     ("rule", "make"),
     [
@@ -90,6 +111,22 @@ def test_an_order_that_overlaps_the_revoke_may_still_be_released_before_it() -> 
             "signed_after_fence_in_the_log",
             lambda: bad(
                 log=[revoked(2)._replace(event="token.tightened"), released(3)], nodes=tree()
+            ),
+        ),
+        ("rotated_after_fence_in_the_log", lambda: bad(log=[released(1), revoked(2), rotated(3)])),
+        ("rotated_after_fence", lambda: bad(ops=[fence(9, 2), step("rotate", 10)])),
+        ("signed_after_revoke", lambda: bad(ops=[fence(9, 2), step("old_secret", 10)])),
+        ("old_secret_lives", lambda: bad(ops=[step("old_secret", 0), fence(9, 2)])),
+        ("signed_after_narrowing", lambda: bad(ops=[step("narrow", 0), order(6), fence(20, 2)])),
+        (
+            "signed_after_narrowing",
+            lambda: bad(ops=[step("narrow", 0, TO_KEY), order(6), fence(20, 2)]),
+        ),
+        (
+            "signed_after_narrowing_in_the_log",
+            lambda: bad(
+                ops=[],
+                log=[narrowed(1), released(2), revoked(3)],
             ),
         ),
         ("acknowledged_unlogged", lambda: bad(log=[released(1)], nodes=tree(live=True))),

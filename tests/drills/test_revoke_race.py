@@ -44,7 +44,8 @@ async def test_nothing_is_signed_or_born_after_an_acknowledged_revoke(
     # And it was a race: things were signed, born, refused, cut in the middle and cleaned up.
     for what in (
         "orders_ok", "orders_refused", "orders_unknown", "issues_ok", "issues_refused",
-        "clean_up_at_the_venue", "connections_killed",
+        "clean_up_at_the_venue", "connections_killed", "narrows_ok", "rotates_ok",
+        "rotates_refused", "old_secrets_refused",
     ):  # fmt: skip
         assert counts[what] > INTERLEAVINGS / 200, what
     assert counts["fences_ok"] > 0.8 * INTERLEAVINGS
