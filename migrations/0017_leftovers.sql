@@ -1,6 +1,29 @@
 -- migrate:up
 -- 0017 leftovers of the tree and the cord: who is refused cannot tell why by the clock.
 
+-- A platform may bind its access token to a key of its own (RFC 9449 section 5). NULL: a bearer's.
+ALTER TABLE client_token ADD COLUMN jkt text CHECK (length(jkt) = 43);
+
+DROP FUNCTION issue_client_token(uuid, uuid, bytea, timestamptz, jsonb, text);
+CREATE FUNCTION issue_client_token(
+    p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamptz, p_key jsonb,
+    p_key_id text, p_jkt text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM platform
+      WHERE platform_id = p_platform AND disabled_at IS NULL AND jwks -> 'keys' @> p_key
+        FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO client_token (platform_id, token_id, secret_hash, expires_at, key_id, jkt)
+    VALUES (p_platform, p_token, p_secret_hash, p_expires_at, p_key_id, p_jkt);
+    RETURN true;
+END $$;
+REVOKE ALL ON FUNCTION issue_client_token FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION issue_client_token TO tripcord_api;
+
 -- Unknown, revoked, foreign, rotated away and expired are one answer, and now also one amount of
 -- work: what a token shows of itself decides nothing about which rows are looked for. Only a living
 -- token's bearer, who knows that it lives, gets to the last statement.
@@ -113,6 +136,7 @@ BEGIN
              WHERE c.platform_id = q.platform_id AND c.token_id = q.caller_id
                AND c.secret_hash = q.caller_hash AND c.expires_at > v_now
                AND o.disabled_at IS NULL
+               AND c.jkt IS NULL        -- one bound to a key is never a bearer's (RFC 9449, 7.1)
             OFFSET 0
           ) p ON true
           -- The same look-ups whatever there is: who asks learns nothing from how long they take.
@@ -429,3 +453,23 @@ BEGIN
            a.level, a.limits, a.method
       FROM answered a ORDER BY a.number;
 END $$;
+DROP FUNCTION issue_client_token;
+CREATE FUNCTION issue_client_token(
+    p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamptz, p_key jsonb,
+    p_key_id text
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM platform
+      WHERE platform_id = p_platform AND disabled_at IS NULL AND jwks -> 'keys' @> p_key
+        FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO client_token (platform_id, token_id, secret_hash, expires_at, key_id)
+    VALUES (p_platform, p_token, p_secret_hash, p_expires_at, p_key_id);
+    RETURN true;
+END $$;
+REVOKE ALL ON FUNCTION issue_client_token FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION issue_client_token TO tripcord_api;
+ALTER TABLE client_token DROP COLUMN jkt;

@@ -515,6 +515,7 @@ BEGIN
              WHERE c.platform_id = q.platform_id AND c.token_id = q.caller_id
                AND c.secret_hash = q.caller_hash AND c.expires_at > v_now
                AND o.disabled_at IS NULL
+               AND c.jkt IS NULL        -- one bound to a key is never a bearer's (RFC 9449, 7.1)
             OFFSET 0
           ) p ON true
           -- The same look-ups whatever there is: who asks learns nothing from how long they take.
@@ -619,7 +620,7 @@ END $$;
 
 ALTER FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) RETURNS boolean
+CREATE FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text, p_jkt text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -630,12 +631,12 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    INSERT INTO client_token (platform_id, token_id, secret_hash, expires_at, key_id)
-    VALUES (p_platform, p_token, p_secret_hash, p_expires_at, p_key_id);
+    INSERT INTO client_token (platform_id, token_id, secret_hash, expires_at, key_id, jkt)
+    VALUES (p_platform, p_token, p_secret_hash, p_expires_at, p_key_id, p_jkt);
     RETURN true;
 END $$;
 
-ALTER FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) OWNER TO tripcord_owner;
+ALTER FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text, p_jkt text) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1595,6 +1596,8 @@ CREATE TABLE public.client_token (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     key_id text,
+    jkt text,
+    CONSTRAINT client_token_jkt_check CHECK ((length(jkt) = 43)),
     CONSTRAINT client_token_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
 );
 
@@ -2568,8 +2571,8 @@ GRANT ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path 
 REVOKE ALL ON FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) TO tripcord_api;
 
-REVOKE ALL ON FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text) TO tripcord_api;
+REVOKE ALL ON FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text, p_jkt text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.issue_client_token(p_platform uuid, p_token uuid, p_secret_hash bytea, p_expires_at timestamp with time zone, p_key jsonb, p_key_id text, p_jkt text) TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lift(p_trader uuid, p_token uuid, p_from smallint, p_to smallint, p_asked_position bigint, p_approval uuid, p_request_digest bytea, p_actor text, p_device uuid, p_address text, p_user_agent text, OUT log_position bigint, OUT effective smallint) TO tripcord_signer;

@@ -40,6 +40,7 @@ from app.tokens.models import SESSION_LIFE, Admission, Level
 AnyRequest = Request[Any, Any, Any]
 _MAX_USER_AGENT = 256
 _RUNGS = tuple(Rung)
+_CLIENT_PREFIX = f"tc_{TokenKind.CLIENT.value}_"
 
 PRINCIPAL = "tripcord.principal"
 """Where the scope holds who asked, for the log of refusals."""
@@ -138,11 +139,7 @@ class Edge:
         """
         presented = self._presented(request, "dpop")
         parsed = await self._parsed(request, presented, *kinds, TokenKind.SESSION)
-        try:
-            proof = self._proof(request, presented)
-        except (ProofRejected, NonceRequired) as refused:
-            await self.log_miss(request, parsed.token_id, rule=refused.code)
-            raise
+        proof = await self._logged_proof(request, parsed.token_id, presented)
         now = self._clock.now()
         found = await (self._admit_to_cut if verb is Verb.TIGHTEN else self._admit)(parsed, proof)
         if not found.proof_is_fresh:
@@ -176,8 +173,7 @@ class Edge:
         """Who may ask for a grant: a platform by its client token or its token in the tree, or a
         bot. What each may ask for, the routes check.
         """
-        values = request.headers.getall("authorization", [])
-        if len(values) == 1 and values[0].partition(" ")[0].lower() == "dpop":
+        if shows_a_node(request):
             return await self.token(request, TokenKind.GRANT, TokenKind.PLATFORM, verb=Verb.MINT)
         return await self.client(request)
 
@@ -205,14 +201,27 @@ class Edge:
         return msgspec.structs.replace(principal, scope=seal.scope), seal.ip_networks
 
     async def client(self, request: AnyRequest) -> Principal:
-        """The principal of a platform's access token (Bearer), or raise ClientRejected."""
-        presented = self._presented(request, "bearer")
+        """The principal of a platform's access token: a bearer's, or one that is bound to a key
+        and comes with a proof of it, never the one as the other (RFC 9449 section 7.1).
+
+        Raises
+        ------
+        ClientRejected, ProofRejected, NonceRequired
+            It is none of ours, or not with this proof.
+        """
+        bound = _scheme(request) == "dpop"
+        presented = self._presented(request, "dpop" if bound else "bearer")
         parsed = await self._parsed(request, presented, TokenKind.CLIENT)
+        proof = await self._logged_proof(request, parsed.token_id, presented) if bound else None
         try:
-            found = await self._platforms.find_access_token(parsed)
+            found = await self._platforms.find_access_token(
+                parsed, jkt=None if proof is None else proof.jkt
+            )
         except ClientRejected:
             await self.log_miss(request, parsed.token_id, rule="client_rejected")
             raise
+        if proof is not None:
+            await self._spend(proof)
         principal = Principal(
             kind=TokenKind.CLIENT,
             token_id=found.token_id,
@@ -221,11 +230,27 @@ class Edge:
             platform_id=found.platform_id,
             path=[],
             level=Level.ACTIVE,
-            jkt=None,
+            jkt=found.jkt,
             origin=self.origin(request, f"platform:{found.platform_id}"),
         )
         request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
         return principal
+
+    async def proof_to_bind(self, request: AnyRequest) -> Proof | None:
+        """A proof beside a request for a token: the key to bind it to. Not spent yet; None where
+        none came. What is said of its age costs nothing else of the request (RFC 9449 section 8).
+        """
+        if not request.headers.getall("dpop", []):
+            return None
+        return await self._logged_proof(request, None, None)
+
+    async def spend(self, request: AnyRequest, proof: Proof) -> None:
+        """Accept a proof once, or raise ProofRejected."""
+        try:
+            await self._spend(proof)
+        except ProofRejected:
+            await self.log_miss(request, None, rule="proof_replayed")
+            raise
 
     async def proof_only(self, request: AnyRequest) -> Proof:
         """A spent proof of possession of a key that has no token yet."""
@@ -234,11 +259,23 @@ class Edge:
         except NonceRequired:
             await self.log_miss(request, None, rule="nonce_required")
             raise
+        await self._spend(proof)
+        return proof
+
+    async def _spend(self, proof: Proof) -> None:
         async with self._db.session() as tx:
             fresh = await tokens.spend_proof(tx, proof.jkt, proof.identifier, proof.expires_at)
         if not fresh:
             raise ProofRejected
-        return proof
+
+    async def _logged_proof(
+        self, request: AnyRequest, token_id: UUID | None, access_token: str | None
+    ) -> Proof:
+        try:
+            return self._proof(request, access_token)
+        except (ProofRejected, NonceRequired) as refused:
+            await self.log_miss(request, token_id, rule=refused.code)
+            raise
 
     def origin(self, request: AnyRequest, actor: str, device_id: UUID | None = None) -> Origin:
         agent = request.headers.get("user-agent")
@@ -370,6 +407,21 @@ class Edge:
             ),
             scope=found.scope or [],
         )
+
+
+def shows_a_node(request: AnyRequest) -> bool:
+    """Whether a bound token of a trader's tree is presented, by its form alone; a platform's
+    access token may be bound as well.
+    """
+    if _scheme(request) != "dpop":
+        return False
+    presented = request.headers["authorization"].partition(" ")[2].strip()
+    return not presented.startswith(_CLIENT_PREFIX)
+
+
+def _scheme(request: AnyRequest) -> str:
+    values = request.headers.getall("authorization", [])
+    return values[0].partition(" ")[0].lower() if len(values) == 1 else ""
 
 
 async def _admitted(tx: Tx, parsed: Token, proof: Proof) -> Admission:

@@ -38,14 +38,23 @@ class OAuthController(Controller):
     async def issue(
         self, request: AnyRequest, services: NamedDependency[Services]
     ) -> dict[str, Any]:
-        """Client credentials by private_key_jwt (RFC 6749 section 4.4, RFC 7523 section 2.2)."""
+        """Client credentials by private_key_jwt (RFC 6749 section 4.4, RFC 7523 section 2.2).
+
+        With a DPoP proof the token is bound to its key (RFC 9449 section 5). A proof of doubtful
+        age is answered with a nonce before the assertion is spent, so that it is good again.
+        """
         form = await form_of(request)
         if not form.get("grant_type"):
             raise Malformed
         if form["grant_type"] != "client_credentials":
             raise GrantTypeUnsupported
+        proof = await services.edge.proof_to_bind(request)
         platform = await _by_assertion(services, request, form)
-        access = await services.platforms.issue_access_token(platform)
+        if proof is not None:
+            await services.edge.spend(request, proof)
+        access = await services.platforms.issue_access_token(
+            platform, jkt=None if proof is None else proof.jkt
+        )
         await services.read_log.append(
             Entry(
                 trader_id=SYSTEM_TRADER,
@@ -56,7 +65,7 @@ class OAuthController(Controller):
         )
         return {
             "access_token": access.reveal(),
-            "token_type": "Bearer",
+            "token_type": "Bearer" if proof is None else "DPoP",
             "expires_in": int(ACCESS_TOKEN_LIFE.total_seconds()),
         }
 

@@ -23,6 +23,13 @@ ERRORS = {
     "token_missing": OAuthRefusal(401, "invalid_client"),
     "token_rejected": OAuthRefusal(401, "invalid_token"),  # RFC 6750 section 3.1
 }
+AT_THE_TOKEN_ENDPOINT = "/oauth/token"  # noqa: S105 - a path
+TOKEN_ERRORS = {
+    "proof_rejected": OAuthRefusal(400, "invalid_dpop_proof"),  # RFC 9449 section 5
+    "nonce_required": OAuthRefusal(400, "use_dpop_nonce"),  # section 8
+}
+"""Where a token is asked for, and only there: everywhere else these are the 401 of a resource."""
+
 CHALLENGES = {
     "client_rejected": 'Bearer error="invalid_token"',
     "token_missing": "Bearer",
@@ -34,3 +41,11 @@ CHALLENGES = {
 class ErrorBody(msgspec.Struct, frozen=True):
     error: str
     error_description: str
+
+
+def told(path: str, code: str) -> OAuthRefusal | None:
+    """How the route at `path` tells a refusal; None where it speaks as all others do."""
+    if not path.startswith(PREFIX):
+        return None
+    at_token = TOKEN_ERRORS.get(code) if path == AT_THE_TOKEN_ENDPOINT else None
+    return at_token or ERRORS.get(code)

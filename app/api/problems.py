@@ -191,7 +191,7 @@ def respond(error: DomainError) -> Response[bytes]:
 
 def respond_at(path: str, error: DomainError) -> Response[bytes]:
     """Like `respond`, in the dialect of the route that was asked."""
-    told = oauth_errors.ERRORS.get(error.code) if path.startswith(oauth_errors.PREFIX) else None
+    told = oauth_errors.told(path, error.code)
     if told is None:
         return respond(error)
     headers = {"Cache-Control": "no-store"}

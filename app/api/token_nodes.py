@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from app.api import shapes_tree
-from app.api.edge import AnyRequest, Principal
+from app.api.edge import AnyRequest, Principal, shows_a_node
 from app.api.errors import PreconditionFailed
 from app.api.services import Services
 from app.api.token_views import detail, etag
@@ -103,7 +103,7 @@ class TokenNodeController(Controller):
     async def _asker(
         self, request: AnyRequest, data: shapes_tree.NewNetworks, services: Services
     ) -> tuple[UUID, Principal]:
-        if request.headers.get("authorization", "").lower().startswith("dpop "):
+        if shows_a_node(request):
             principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.WIDEN)
             if data.trader_id not in {None, principal.trader}:
                 raise TokenNotFound

@@ -52,6 +52,9 @@ class Assertion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientToken(msgspec.Struct, frozen=True, kw_only=True):
+    """`jkt` is the key it is bound to; None is a bearer's."""
+
     platform_id: UUID
     token_id: UUID
     expires_at: datetime
+    jkt: str | None

@@ -89,8 +89,12 @@ class PlatformService:
             raise ClientRejected
         return Authenticated(platform_id=platform_id, jwk=jwk, key_id=key_id(jwk))
 
-    async def issue_access_token(self, client: Authenticated) -> token.Token:
-        """A bearer of ten minutes; only its hash is kept, and it ends with the key behind it.
+    async def issue_access_token(
+        self, client: Authenticated, *, jkt: str | None = None
+    ) -> token.Token:
+        """A token of ten minutes; only its hash is kept, and it ends with the key behind it.
+
+        With `jkt` it is bound to that key, and worth nothing without proof of it.
 
         Raises
         ------
@@ -101,7 +105,7 @@ class PlatformService:
         expires_at = self._clock.now() + ACCESS_TOKEN_LIFE
         async with self._db.transaction() as tx:
             kept = await store.add_token(
-                tx, access, expires_at, jwk=client.jwk, key_id=client.key_id
+                tx, access, expires_at, jwk=client.jwk, key_id=client.key_id, jkt=jkt
             )
         if not kept:
             raise ClientRejected
@@ -124,8 +128,10 @@ class PlatformService:
             )
         return True
 
-    async def find_access_token(self, presented: token.Token) -> ClientToken:
-        """The client behind a presented access token, or raise ClientRejected."""
+    async def find_access_token(
+        self, presented: token.Token, *, jkt: str | None = None
+    ) -> ClientToken:
+        """The client behind an access token presented with this key, or raise ClientRejected."""
         async with self._db.session() as tx:
             found = await store.find_token(
                 tx,
@@ -134,7 +140,7 @@ class PlatformService:
                 presented.secret_hash(),
                 self._clock.now(),
             )
-        if found is None:
+        if found is None or found.jkt != jkt:
             raise ClientRejected
         return found
 

@@ -21,7 +21,7 @@ _GET = """
 """
 
 _FIND_ACCESS = """
-    SELECT t.platform_id, t.token_id, t.expires_at
+    SELECT t.platform_id, t.token_id, t.expires_at, t.jkt
       FROM client_token t JOIN platform p USING (platform_id)
      WHERE t.platform_id = $1 AND t.token_id = $2 AND t.secret_hash = $3 AND t.expires_at > $4
        AND p.disabled_at IS NULL
@@ -86,18 +86,25 @@ async def end_tokens(tx: Tx, platform_id: UUID, key_id: str | None) -> None:
 
 
 async def add_token(
-    tx: Tx, access: Token, expires_at: datetime, *, jwk: dict[str, Any], key_id: str
+    tx: Tx,
+    access: Token,
+    expires_at: datetime,
+    *,
+    jwk: dict[str, Any],
+    key_id: str,
+    jkt: str | None,
 ) -> bool:
     """Keep an access token's hash, unless its platform or key was put out of use meanwhile."""
     return bool(
         await tx.fetchval(
-            "SELECT issue_client_token($1, $2, $3, $4, $5::text::jsonb, $6)",
+            "SELECT issue_client_token($1, $2, $3, $4, $5::text::jsonb, $6, $7)",
             access.trader_id,
             access.token_id,
             access.secret_hash(),
             expires_at,
             msgspec.json.encode([jwk]).decode(),
             key_id,
+            jkt,
         )
     )
 

@@ -46,8 +46,15 @@ def jwks(*keys: KeyPair) -> Json:
 
 
 class Platform:
-    def __init__(self, api: Api, *, client_id: str, key: KeyPair) -> None:
-        self._api, self._client_id, self._key = api, client_id, key
+    """With `bound_to` its access tokens are worth nothing without that key (RFC 9449): a copy of
+    one from a log or a proxy opens nothing. Introspection, which is asked all the time, takes
+    bearers only, so whoever introspects has a second `Platform` without it.
+    """
+
+    def __init__(
+        self, api: Api, *, client_id: str, key: KeyPair, bound_to: KeyPair | None = None
+    ) -> None:
+        self._api, self._client_id, self._key, self._bound_to = api, client_id, key, bound_to
         self._token = Secret("")
         self._renew_at = 0.0
 
@@ -160,10 +167,10 @@ class Platform:
         )
         return dict(answer.body)
 
-    def _auth(self) -> Bearer:
+    def _auth(self) -> Bearer | Dpop:
         if time.monotonic() >= self._renew_at:
             self._renew()
-        return Bearer(self._token)
+        return Dpop(self._bound_to, self._token) if self._bound_to else Bearer(self._token)
 
     def _renew(self) -> None:
         endpoint = "/oauth/token"
@@ -173,6 +180,7 @@ class Platform:
         answer = self._api.call(
             "POST",
             endpoint,
+            auth=Dpop(self._bound_to) if self._bound_to else None,
             form={
                 "grant_type": "client_credentials",
                 "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",

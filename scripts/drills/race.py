@@ -141,7 +141,7 @@ class _Scene:
             if await fence(target):
                 await self._order(self._one_below(target))
 
-        calls: list[Callable[[], Awaitable[None]]] = [fenced, self._issue]
+        calls: list[Callable[[], Awaitable[object]]] = [fenced, self._issue]
         calls += [lambda: self._order(self._one_below(target))] * self._draw.choice((1, 2, 2, 3))
         calls += [lambda: self._order(bystander)] * self._draw.choice((0, 1))
         if self._draw.randrange(_NARROW_ONE_IN) == 0:
@@ -151,7 +151,7 @@ class _Scene:
         delays = [self._draw.uniform(0, _SPREAD_SECONDS) for _ in calls]
         delays[0] *= self._draw.choice(_LATER)  # a fence is quicker than a signature
 
-        async def later(call: Callable[[], Awaitable[None]], delay: float) -> None:
+        async def later(call: Callable[[], Awaitable[object]], delay: float) -> None:
             await asyncio.sleep(delay)
             await call()
 

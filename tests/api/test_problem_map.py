@@ -110,3 +110,14 @@ def test_what_oauth_has_a_word_for_is_said_in_it_and_only_there(code: str) -> No
     body = json.loads(response.content)
     assert body == {"error": oauth_errors.ERRORS[code].error, "error_description": kind.sentence}
     assert ("WWW-Authenticate" in response.headers) == (response.status_code == 401)
+
+
+@pytest.mark.parametrize("code", oauth_errors.TOKEN_ERRORS)
+def test_a_proof_is_told_of_in_oauths_words_at_the_token_endpoint_alone(code: str) -> None:
+    """RFC 9449: 400 at the authorization server (section 8), 401 at a resource (section 9)."""
+    kind = next(kind for kind in REFUSALS if kind.code == code)
+    told = respond_at("/oauth/token", kind())
+    assert told.status_code == 400
+    assert json.loads(told.content)["error"] == oauth_errors.TOKEN_ERRORS[code].error
+    for path in ("/oauth/revoke", "/v1/tokens"):
+        assert respond_at(path, kind()).status_code == 401

@@ -2,8 +2,10 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +15,7 @@ import pytest_asyncio
 
 from scripts.clients import statements
 from scripts.clients.approvals import Decision
-from scripts.clients.http import Api, Bearer, Dpop, Refused
+from scripts.clients.http import Api, Dpop, Refused
 from scripts.clients.keys import KeyPair
 from scripts.clients.phone import Phone
 from scripts.clients.platform import Platform
@@ -201,7 +203,7 @@ async def test_a_platform_never_re_enrols_not_even_its_own_trader(
 ) -> None:
     waiting = await do(back.come_back, sheet, sheet.codes[0])
     path = f"/v1/re-enrolments/{waiting.re_enrolment_id}"
-    bearer: Bearer = await do(shop._auth)
+    bearer = await do(shop._auth)
     claims = statements.end_re_enrolment(
         phone.account.trader_id, waiting.re_enrolment_id, act="complete"
     )
@@ -215,3 +217,19 @@ async def test_a_platform_never_re_enrols_not_even_its_own_trader(
         refused = await code_of(api.call, "POST", f"{path}/{verb}", auth=bearer, json=fields)
         assert refused == (401, "proof_rejected")
     assert (await do(back.poll, waiting))["state"] == "waiting"
+
+
+async def test_a_platform_whose_tokens_are_bound_works_as_any_other_even_by_a_slow_clock(
+    api: Api, rows: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client answers `use_dpop_nonce` by itself, at the token endpoint and after it."""
+    row = await add_platform(rows)
+    shop = Platform(api, client_id=str(row.platform_id), key=row.key, bound_to=KeyPair.p256())
+    slow = SimpleNamespace(time=lambda: time.time() - 30)
+    monkeypatch.setattr("scripts.clients.keys.time", slow)
+    assert await do(shop.create_trader) is not None
+    kept = await rows.fetchval(
+        "SELECT jkt FROM client_token WHERE platform_id = $1 AND jkt IS NOT NULL", row.platform_id
+    )
+    assert isinstance(await do(shop._auth), Dpop)
+    assert kept is not None
