@@ -242,6 +242,45 @@ END $$;
 -- api: shows when a device was last seen, beside what a shorter lease would do.
 GRANT SELECT (trader_id, device_id, root_id, seen_at) ON device_heartbeat TO tripcord_api;
 
+-- A platform that cannot be told any more is told of to the people it was not told about: to each
+-- trader with an event that died with the webhook an entry on a chain of the webhook's own (the
+-- dispatcher holds no trader's lock), and his phones ring. Who had nothing waiting missed nothing.
+CREATE OR REPLACE FUNCTION disable_webhook(p_platform uuid, p_webhook uuid, p_reason text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    v_trader uuid;
+BEGIN
+    UPDATE webhook SET state = 'disabled', disabled_at = clock_timestamp(),
+                       disabled_reason = p_reason
+     WHERE platform_id = p_platform AND webhook_id = p_webhook AND state IN ('active', 'paused');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE outbox SET state = 'dead', last_error = 'webhook_disabled',
+                      finished_at = clock_timestamp(), leased_until = NULL
+     WHERE target_id = p_webhook AND state = 'pending';
+    PERFORM append_entry(
+        '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
+        'webhook.disabled', 'dispatcher', NULL, NULL, p_webhook, 'ok', p_reason, NULL, NULL, NULL,
+        NULL, NULL, NULL);
+    FOR v_trader IN
+        SELECT DISTINCT o.trader_id FROM outbox o
+         WHERE o.target_id = p_webhook AND o.state = 'dead'
+           -- with this webhook, now: the message whose last attempt it was ended just before
+           AND o.finished_at >= transaction_timestamp() - interval '10 seconds'
+           AND o.trader_id <> '00000000-0000-0000-0000-000000000000'
+         ORDER BY o.trader_id       -- one order for all, so that no two wait for each other
+         LIMIT 10000                -- about ten seconds of work; the log of the system has it anyway
+    LOOP
+        PERFORM append_entry(v_trader, p_webhook, 'webhook.disabled', 'dispatcher', NULL, NULL,
+                             p_webhook, 'ok', p_reason, NULL, NULL, NULL, NULL, NULL, NULL);
+        PERFORM ring_devices(v_trader, 'security', p_webhook,
+                             clock_timestamp() + interval '24 hours');
+    END LOOP;
+    RETURN true;
+END $$;
+
 -- migrate:down
 REVOKE SELECT (trader_id, device_id, root_id, seen_at) ON device_heartbeat FROM tripcord_api;
 CREATE FUNCTION admit(
@@ -473,3 +512,21 @@ END $$;
 REVOKE ALL ON FUNCTION issue_client_token FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION issue_client_token TO tripcord_api;
 ALTER TABLE client_token DROP COLUMN jkt;
+CREATE OR REPLACE FUNCTION disable_webhook(p_platform uuid, p_webhook uuid, p_reason text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE webhook SET state = 'disabled', disabled_at = clock_timestamp(),
+                       disabled_reason = p_reason
+     WHERE platform_id = p_platform AND webhook_id = p_webhook AND state IN ('active', 'paused');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE outbox SET state = 'dead', last_error = 'webhook_disabled',
+                      finished_at = clock_timestamp(), leased_until = NULL
+     WHERE target_id = p_webhook AND state = 'pending';
+    PERFORM append_entry(
+        '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
+        'webhook.disabled', 'dispatcher', NULL, NULL, p_webhook, 'ok', p_reason, NULL, NULL, NULL,
+        NULL, NULL, NULL);
+    RETURN true;
+END $$;

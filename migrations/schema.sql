@@ -409,6 +409,8 @@ CREATE FUNCTION public.disable_webhook(p_platform uuid, p_webhook uuid, p_reason
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    v_trader uuid;
 BEGIN
     UPDATE webhook SET state = 'disabled', disabled_at = clock_timestamp(),
                        disabled_reason = p_reason
@@ -423,6 +425,20 @@ BEGIN
         '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
         'webhook.disabled', 'dispatcher', NULL, NULL, p_webhook, 'ok', p_reason, NULL, NULL, NULL,
         NULL, NULL, NULL);
+    FOR v_trader IN
+        SELECT DISTINCT o.trader_id FROM outbox o
+         WHERE o.target_id = p_webhook AND o.state = 'dead'
+           -- with this webhook, now: the message whose last attempt it was ended just before
+           AND o.finished_at >= transaction_timestamp() - interval '10 seconds'
+           AND o.trader_id <> '00000000-0000-0000-0000-000000000000'
+         ORDER BY o.trader_id       -- one order for all, so that no two wait for each other
+         LIMIT 10000                -- about ten seconds of work; the log of the system has it anyway
+    LOOP
+        PERFORM append_entry(v_trader, p_webhook, 'webhook.disabled', 'dispatcher', NULL, NULL,
+                             p_webhook, 'ok', p_reason, NULL, NULL, NULL, NULL, NULL, NULL);
+        PERFORM ring_devices(v_trader, 'security', p_webhook,
+                             clock_timestamp() + interval '24 hours');
+    END LOOP;
     RETURN true;
 END $$;
 

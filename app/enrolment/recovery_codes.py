@@ -22,6 +22,7 @@ from app.devices.models import Device
 from app.enrolment.errors import EnrolmentRefused, FactorNeedsApproval
 from app.enrolment.factors import check_first
 from app.guardrails.rungs import Verb
+from app.outbox import store as outbox
 from app.recovery import store
 from app.recovery.errors import RecoveryCodesRefused
 from app.recovery.models import CODES_PER_SET, RecoveryCode
@@ -159,7 +160,13 @@ class RecoveryCodeBinding:
             tx,
             [msgspec.structs.replace(code, mac=mac) for code, mac in zip(codes, macs, strict=True)],
         )
-        await self._log(tx, request, device, Event.RECOVERY_CODES_BOUND, request.approval_id)
+        position = await self._log(
+            tx, request, device, Event.RECOVERY_CODES_BOUND, request.approval_id
+        )
+        await outbox.tell_platform(
+            tx, device.trader_id, event="credential-change", fact="recovery_codes",
+            fact_id=device.device_id, position=position,
+        )  # fmt: skip
 
     async def _log(
         self,
@@ -168,8 +175,8 @@ class RecoveryCodeBinding:
         device: Device,
         event: Event,
         subject_id: UUID | None,
-    ) -> None:
-        await append_locked(
+    ) -> int:
+        return await append_locked(
             tx,
             Entry(
                 trader_id=device.trader_id,

@@ -65,6 +65,17 @@ async def get_code(tx: Tx, trader_id: UUID, code_id: UUID) -> RecoveryCode | Non
     return None if row is None else msgspec.convert(dict(row), RecoveryCode)
 
 
+async def newest_by(tx: Tx, trader_id: UUID, device_id: UUID) -> RecoveryCode | None:
+    """A code of the newest set that a device made, whether it still counts or not."""
+    row = await tx.fetchrow(
+        f"SELECT {_CODE} FROM recovery_code WHERE trader_id = $1 AND device_id = $2"
+        " ORDER BY set_number DESC, code_id LIMIT 1",
+        trader_id,
+        device_id,
+    )
+    return None if row is None else msgspec.convert(dict(row), RecoveryCode)
+
+
 async def newest_set(tx: Tx, trader_id: UUID) -> int:
     """Number of the set that counts; 0 before there is one."""
     number: int = await tx.fetchval(

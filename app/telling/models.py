@@ -7,7 +7,15 @@ from uuid import UUID
 import msgspec
 
 EventName = Literal["session-revoked", "credential-change", "verification"]
-Fact = Literal["revocation", "device", "re_enrolled_device", "factor", "credential", "webhook"]
+Fact = Literal[
+    "revocation",
+    "device",
+    "re_enrolled_device",
+    "factor",
+    "recovery_codes",
+    "credential",
+    "webhook",
+]
 Initiator = Literal["user", "admin", "policy", "system"]
 
 

@@ -59,6 +59,13 @@ TEMPLATES: Final[dict[tuple[EventName, Fact], Template]] = {
         credential_type="app",
         change_type="create",
     ),
+    ("credential-change", "recovery_codes"): Template(
+        uri=f"{CAEP}credential-change",
+        reason="A phone made new recovery codes; those before them, if any, are worth nothing now.",
+        told_by=Event.RECOVERY_CODES_BOUND,
+        credential_type="recovery-codes",
+        change_type="update",
+    ),
     ("credential-change", "credential"): Template(
         uri=f"{CAEP}credential-change",
         reason="An exchange API key was linked.",

@@ -11,6 +11,7 @@ from app.credentials.models import LinkState
 from app.db.pool import Database, Tx
 from app.devices import store as devices
 from app.otp import store as otp
+from app.recovery import store as recovery
 from app.telling import store
 from app.telling.errors import StatementUnproven
 from app.telling.models import Initiator, Queued, Statement
@@ -40,6 +41,7 @@ class Telling:
             "device": self._device,
             "re_enrolled_device": self._device,
             "factor": self._factor,
+            "recovery_codes": self._recovery_codes,
             "credential": self._credential,
             "webhook": self._test,
         }
@@ -102,6 +104,15 @@ class Telling:
                 at = await _told_at(tx, queued, template, subject_id=queued.rid)
                 return self._statement(queued, at, node_id=queued.rid, node_kind="totp")
         raise StatementUnproven(rule="factor")
+
+    async def _recovery_codes(self, tx: Tx, queued: Queued, template: Template) -> Statement:
+        """By the device that made them: a code's own id is on paper, and nobody else's to know."""
+        code = await recovery.newest_by(tx, queued.trader_id, queued.rid)
+        if code is None:
+            raise StatementUnproven(rule="recovery_codes")
+        await self._evidence.verify([(code.evidence(), code.mac)])
+        at = await _told_at(tx, queued, template, token_id=queued.rid)
+        return self._statement(queued, at, node_id=queued.rid, node_kind="recovery_codes")
 
     async def _credential(self, tx: Tx, queued: Queued, template: Template) -> Statement:
         credential = await credentials.get(tx, queued.trader_id, queued.rid)

@@ -200,6 +200,7 @@ async def test_a_message_somebody_wrote_into_the_outbox_is_not_signed(bot: Bot) 
         ("credential-change", "device", device, None, "log"),
         ("credential-change", "device", device, 10_000, "log"),
         ("credential-change", "factor", device, 1, "factor"),
+        ("credential-change", "recovery_codes", device, 1, "recovery_codes"),
         ("credential-change", "credential", device, 1, "credential"),
         ("session-revoked", "device", device, 1, "template"),
         ("verification", "webhook", hook.webhook_id, None, "webhook"),
@@ -329,3 +330,25 @@ async def test_a_trader_who_comes_back_is_told_of_with_the_root_that_ended(
     event = check_set(claims, changed, "credential-change")
     assert event["tripcord"]["id"] == str(ended.device.device_id)
     assert "veto" in event["reason_admin"]["en"]
+
+
+async def test_new_recovery_codes_are_told_of_and_no_code_is(trader: Trader) -> None:
+    """The first set and, after an approval, the one that replaces it; each by its own entry."""
+    await trader.enrol()
+    await trader.bind_factor()
+    hook, paper = await add_hook(trader), Recovering(trader)
+    sheets = [await paper.make_codes() for _ in range(2)]
+    told = [row for row in await hook.queued() if row["fact"] == "recovery_codes"]
+    assert len(told) == 2
+    for row in told:
+        claims = await hook.claims(row["message_id"])
+        event = claims["events"][f"{CAEP}credential-change"]
+        assert (event["credential_type"], event["change_type"]) == ("recovery-codes", "update")
+        assert event["tripcord"]["kind"] == "recovery_codes"
+        assert event["tripcord"]["id"] == str(trader.bound.device_id)
+        said = json.dumps(claims)
+        assert not [code for sheet in sheets for code in sheet if str(code.code_id) in said]
+    await trader.signer.admin.execute(
+        "UPDATE recovery_code SET mac = $2 WHERE trader_id = $1", trader.trader_id, bytes(32)
+    )
+    assert await hook.refusal(told[0]["message_id"]) == "evidence_forged"

@@ -55,14 +55,17 @@ class World:
     """One platform, one trader with a node to revoke, and what stands in the outbox."""
 
     def __init__(self, admin: Database, api: Database, clock: Clock) -> None:
-        self.admin, self.clock = admin, clock
+        self.admin, self.api, self.clock = admin, api, clock
         self.registry = WebhookRegistry(api, clock, loopback=True)
         self.platform_id, self.trader_id, self.root_id = new_id(), new_id(), new_id()
 
     async def begin(self) -> None:
         far = datetime.now(UTC) + timedelta(days=365)
         async with self.admin.transaction() as tx:
-            await tx.execute("INSERT INTO platform VALUES ($1, 'p', '{}')", self.platform_id)
+            await tx.execute(
+                "INSERT INTO platform VALUES ($1, 'p', '{}') ON CONFLICT DO NOTHING",
+                self.platform_id,
+            )
             await tx.execute(
                 "INSERT INTO trader (trader_id, platform_id) VALUES ($1, $2)",
                 self.trader_id, self.platform_id,
@@ -71,6 +74,24 @@ class World:
                 "SELECT mint_token($1, $2, 'trader', NULL, NULL, NULL, '{}', 'x', $3)",
                 self.trader_id, self.root_id, far,
             )  # fmt: skip
+
+    async def phone(self) -> UUID:
+        """A phone of the trader's that can be rung."""
+        device_id = new_id()
+        async with self.admin.transaction() as tx:
+            await tx.execute(
+                "SELECT mint_token($1, $2, 'device', $3, $4, 'k', '{}', 'x', 'infinity')",
+                self.trader_id, device_id, self.root_id, bytes(32),
+            )  # fmt: skip
+            await tx.execute(
+                "INSERT INTO device VALUES ($1,$2,$3,'{}','phone',now(),1,$4)",
+                self.trader_id, device_id, self.root_id, bytes(32),
+            )  # fmt: skip
+            await tx.execute(
+                "INSERT INTO push_registration VALUES ($1,$2,'fcm','fid','reg')",
+                self.trader_id, device_id,
+            )  # fmt: skip
+        return device_id
 
     async def hook(self, port: int, path: str = "/") -> Registered:
         url = f"http://127.0.0.1:{port}{path}"

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import logging
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -81,7 +82,10 @@ async def test_eight_failures_over_27_hours_disable_it_and_the_log_tells(
     assert hook.webhook.disabled_reason == "unreachable: 500"
     assert len([d for d in server.deliveries if d.body.endswith(_id(messages[0]))]) <= 8
     async with world.admin.session() as tx:
-        [entry] = await tx.fetch("SELECT * FROM access_log WHERE event = 'webhook.disabled'")
+        [entry] = await tx.fetch(
+            "SELECT * FROM access_log WHERE event = 'webhook.disabled' AND trader_id = $1",
+            UUID(int=0),
+        )
     assert (entry["subject_id"], entry["rule"]) == (hook.webhook.webhook_id, "unreachable: 500")
     [alert] = [record for record in caplog.records if "webhook disabled" in record.message]
     assert alert.levelno == logging.ERROR
@@ -92,6 +96,34 @@ async def test_eight_failures_over_27_hours_disable_it_and_the_log_tells(
         world.platform_id, hook.webhook.webhook_id, ORIGIN, state=State.ACTIVE
     )
     assert (hook.webhook.disabled_at, hook.webhook.failing_since) == (None, None)
+
+
+async def test_who_was_not_told_of_is_told_so_and_nobody_else(
+    world: World, running: Running
+) -> None:
+    """Traders whose event died with the webhook: an entry of their own, and their phones ring."""
+    bystander = World(world.admin, world.api, world.clock)
+    bystander.platform_id = world.platform_id
+    phones = [await world.phone(), await world.phone()]
+    await bystander.begin()
+    await bystander.phone()
+    async with receiving(Answer(410)) as server, running():
+        hook = await world.hook(server.port)
+        await world.tell(3)
+        await until(lambda: _is(world, hook, State.DISABLED))
+    async with world.admin.session() as tx:
+        rung = await tx.fetch("SELECT * FROM outbox WHERE channel = 'push'")
+        entries = await tx.fetch(
+            "SELECT * FROM access_log WHERE event = 'webhook.disabled' AND trader_id <> $1",
+            UUID(int=0),
+        )
+    assert {row["device_id"] for row in rung} == set(phones)
+    assert len(rung) == 2
+    assert {(row["topic"], row["rid"]) for row in rung} == {("security", hook.webhook.webhook_id)}
+    [entry] = entries
+    assert (entry["trader_id"], entry["subject_id"], entry["rule"]) == (
+        world.trader_id, hook.webhook.webhook_id, "gone: 410",
+    )  # fmt: skip
 
 
 def _id(message: dict[str, object]) -> bytes:
