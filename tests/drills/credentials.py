@@ -4,22 +4,33 @@ A use answers whether it was accepted; a refusal that is none of containment's f
 """
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
+from app.containment.planning import plan_trader, plan_venue
+from app.containment.service import Containing
+from app.core import token
 from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.core.origin import Origin
+from app.tokens.models import Level
 from app.verbs.client import VerbClient
 from app.verbs.wire import OrderOutcome, SignOrder, VenueRead
+from scripts.clients import statements
+from scripts.clients.encoding import b64url
+from scripts.clients.keys import KeyPair
+from scripts.clients.recovery import RecoveryCode
 from scripts.drills.asking import new_grant, order_statement
 from scripts.drills.stage import ORIGIN, Stage
-from scripts.drills.traders import Bearer, Nursery, Trader
+from scripts.drills.traders import VENUE, Bearer, Nursery, Trader
 from scripts.drills.wire import Answer
+from tests.drills.planting import Authenticator, Planter
 
 REFUSED = {"token_rejected", "containment_forbids", "parent_not_active"}
+FREEZE = Level.FROZEN
 
 _SIGN_IN = """
     INSERT INTO session (trader_id, session_id, jkt, address, user_agent, approval_id, state,
@@ -42,7 +53,22 @@ class World:
     nursery: Nursery
     operator: Any
     trader: Trader
+    planter: Planter
     sequence: int = 0
+    told: "Told | None" = None
+
+    async def extras(self) -> "Told":
+        """What the trader has beside what every drill plants; made when first asked for."""
+        if self.told is None:
+            await _rotated(self, self.trader.subs[1])  # and goes on with the old one
+            self.told = Told(
+                platform=await self.planter.platform_token(self.trader),
+                authenticator=await self.planter.authenticator(self.trader),
+                paper=await self.planter.recovery_code(self.trader),
+                unused=await _rotated(self, self.trader.bots[1]),
+                waiting=await _asked_for(self),
+            )
+        return self.told
 
     def order(self, bot: Bearer) -> str:
         self.sequence += 1
@@ -60,9 +86,36 @@ class World:
         raw = b"" if body is None else json.dumps(body).encode()
         return await self.stage.clients[0].call(method, path, sent, raw)
 
+    async def bare(self, path: str, key: KeyPair, body: Any) -> Answer:
+        """A request by a key that has no token yet."""
+        proof = key.dpop_proof("POST", ORIGIN + path)
+        return await self.http("POST", path, body=body, headers={"DPoP": proof})
+
+    async def form(self, path: str, fields: dict[str, str]) -> Answer:
+        """A form, by the platform's access token."""
+        headers = {
+            "Authorization": f"Bearer {self.nursery.client.reveal()}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        return await self.stage.clients[0].call("POST", path, headers, urlencode(fields).encode())
+
     async def platform(self, method: str, path: str, body: Any) -> Answer:
         headers = {"Authorization": f"Bearer {self.nursery.client.reveal()}"}
         return await self.http(method, path, body=body, headers=headers)
+
+
+@dataclass
+class Told:
+    """`unused` is a new secret of the second bot's that nobody showed yet; `waiting` an approval
+    that nobody decided yet. Both are made anew after each use.
+    """
+
+    platform: Bearer
+    authenticator: Authenticator
+    paper: RecoveryCode
+    unused: Bearer
+    waiting: UUID
+    beat: int = 0
 
 
 Use = Callable[[World], Awaitable[bool]]
@@ -137,6 +190,91 @@ async def _platform(world: World) -> bool:
     return accepted(await world.platform("POST", "/v1/tokens", new_grant(world.trader)))
 
 
+async def _platform_token(world: World) -> bool:
+    return accepted(await world.http("GET", "/v1/tokens", (await world.extras()).platform))
+
+
+async def _old_secret(world: World) -> bool:
+    """A secret that may be replaced any moment: another one was handed out, and not used."""
+    return accepted(await world.http("GET", "/v1/tokens", world.trader.subs[1]))
+
+
+async def _new_secret(world: World) -> bool:
+    """A secret that was handed out before, and is shown now for the first time."""
+    told = await world.extras()
+    shown = told.unused
+    alive = accepted(await world.http("GET", "/v1/tokens", shown))
+    if alive:
+        told.unused = await _rotated(world, shown)
+    return alive
+
+
+async def _yes(world: World) -> bool:
+    """The phone's yes, with a right code, to what was asked before."""
+    told, trader = await world.extras(), world.trader
+    row = await world.stage.owner.fetchrow(
+        "SELECT nonce, digest FROM approval WHERE trader_id = $1 AND approval_id = $2",
+        *(trader.trader_id, told.waiting),
+    )
+    claims = statements.decision(
+        trader.trader_id, trader.phone.path[-1], approval_id=told.waiting,
+        nonce=b64url(row["nonce"]), shown_digest=row["digest"], verdict="approve",
+        method="totp",
+    )  # fmt: skip
+    body = {"statement": trader.phone.key.statement(claims), "code": told.authenticator.code()}
+    path = f"/v1/approvals/{told.waiting}/decision"
+    done = accepted(await world.http("POST", path, trader.phone, body))
+    if done:
+        told.waiting = await _asked_for(world)
+    return done
+
+
+async def _heartbeat(world: World) -> bool:
+    told, phone = await world.extras(), world.trader.phone
+    claims = statements.heartbeat(world.trader.trader_id, phone.path[-1])
+    told.beat = max(claims["iat"], told.beat + 1)  # each is newer than the last, by whole seconds
+    body = {"statement": phone.key.statement(claims | {"iat": told.beat})}
+    return accepted(await world.http("POST", "/v1/devices/heartbeat", phone, body))
+
+
+def _introspected(whose: Callable[[World], Awaitable[Bearer]]) -> Use:
+    """What a platform is told of a token; whether it asks about a dead one changes nothing."""
+
+    async def use(world: World) -> bool:
+        form = {"token": (await whose(world)).token.reveal()}
+        answer = await world.form("/oauth/introspect", form)
+        assert answer.status == 200, answer
+        return bool(answer.json()["active"])
+
+    return use
+
+
+async def _rotated(world: World, bearer: Bearer) -> Bearer:
+    path = f"/v1/tokens/{bearer.path[-1]}/rotate"
+    answer = await world.http("POST", path, bearer)
+    assert answer.status == 200, answer
+    return replace(bearer, token=token.parse(answer.json()["token"]))
+
+
+async def _asked_for(world: World) -> UUID:
+    answer = await world.platform("POST", "/v1/tokens", new_grant(world.trader))
+    assert answer.status == 201, answer
+    return UUID(answer.json()["approval_id"])
+
+
+async def _first(bearers: Sequence[Bearer]) -> Bearer:
+    return bearers[0]
+
+
+async def _platforms_own(world: World) -> Bearer:
+    return (await world.extras()).platform
+
+
+async def _planted(world: World, name: str) -> Bearer:
+    found: Bearer = getattr(world.trader, name)
+    return found
+
+
 KINDS: dict[str, Use] = {
     "device": _device,
     "other_device": _other_device,
@@ -146,9 +284,33 @@ KINDS: dict[str, Use] = {
     "key_signs": _key_signs,
     "key_reads": _key_reads,
     "platform": _platform,
+    "platform_token": _platform_token,
+    "old_secret": _old_secret,
+    "new_secret": _new_secret,
+    "yes": _yes,
+    "heartbeat": _heartbeat,
+    "introspected device": _introspected(lambda w: _planted(w, "phone")),
+    "introspected other_device": _introspected(lambda w: _planted(w, "spare")),
+    "introspected session": _introspected(lambda w: _planted(w, "browser")),
+    "introspected grant": _introspected(lambda w: _first(w.trader.bots)),
+    "introspected sub_grant": _introspected(lambda w: _first(w.trader.subs)),
+    "introspected platform_token": _introspected(_platforms_own),
 }
+"""Without a tree of its own: `platform` asks by its client token, `yes` is the phone's."""
+
 EVERYTHING = frozenset(KINDS)
-BELOW_THE_KEY = EVERYTHING - {"device", "other_device", "session"}
+
+
+def told_of(*kinds: str) -> frozenset[str]:
+    """Kinds with a bearer form, and what introspection says of them."""
+    return frozenset(kinds) | {f"introspected {kind}" for kind in kinds}
+
+
+BOT = told_of("grant", "sub_grant")
+PHONE = told_of("device") | {"yes", "heartbeat"}
+BELOW_THE_KEY = BOT | {
+    "key_signs", "key_reads", "platform", "old_secret", "new_secret", "yes",
+}  # fmt: skip
 
 
 async def _delete(world: World, node: UUID) -> Answer:
@@ -182,23 +344,101 @@ async def _operator(world: World) -> None:
         await tx.fetchval(_OPERATOR, world.trader.trader_id, root, new_id(), bytes(32))
 
 
+async def _patch(world: World) -> Answer:
+    path = f"/v1/tokens/{world.trader.bots[0].path[-1]}/state"
+    body = {"state": "revoked", "reason": "drill"}
+    return await world.http("PATCH", path, world.trader.phone, body)
+
+
+def _leaked(whose: Callable[[World], Awaitable[Bearer]]) -> Pull:
+    """Somebody found it in public and told us; who, is nobody's business."""
+
+    async def pull(world: World) -> Answer:
+        leak = {"token": (await whose(world)).token.reveal(), "url": "https://paste.example/1"}
+        return await world.http("POST", "/v1/leaks", body={"leaks": [leak]})
+
+    return pull
+
+
+async def _unused(world: World) -> Bearer:
+    """A new secret that was never shown is as good as the old one, to whoever finds it."""
+    return (await world.extras()).unused
+
+
+async def _rfc_7009(world: World) -> Answer:
+    return await world.form("/oauth/revoke", {"token": world.trader.bots[0].token.reveal()})
+
+
+async def _come_back(world: World) -> Answer:
+    """The end of a re-enrolment: a new phone, a day later, by a code from paper."""
+    paper, key, trader = (await world.extras()).paper, KeyPair.p256(), world.trader
+    words = statements.re_enrol(
+        trader.trader_id, paper.code_id, jkt=key.jkt, name="new", authenticator_lost=False
+    )
+    begun = await world.bare("/v1/re-enrolments", key, {
+        "trader_id": str(trader.trader_id), "code_id": str(paper.code_id),
+        "public_jwk": key.public_jwk, "name": "new", "statement": key.statement(words),
+        "code_statement": paper.key.statement(words),
+    })  # fmt: skip
+    assert begun.status == 201, begun
+    re_enrolment_id = UUID(begun.json()["re_enrolment_id"])
+    await world.planter.let_a_day_pass(re_enrolment_id)
+    ending = statements.end_re_enrolment(trader.trader_id, re_enrolment_id, act="complete")
+    return await world.bare(f"/v1/re-enrolments/{re_enrolment_id}/complete", key, {
+        "trader_id": str(trader.trader_id), "statement": key.statement(ending),
+    })  # fmt: skip
+
+
+async def _contained(world: World) -> None:
+    """`tripcord contain trader`: no revoke, and nothing goes on all the same."""
+    db, trader_id = world.operator, world.trader.trader_id
+    plan = await plan_trader(db, trader_id, FREEZE, reason="drill", actor="operator:drill")
+    done = await Containing(db).contain_trader(plan)
+    assert done.position is not None
+
+
+async def _venue_contained(world: World) -> None:
+    """`tripcord contain venue`: nothing is signed for it any more, reads included."""
+    plan = await plan_venue(world.operator, VENUE, FREEZE, reason="drill", actor="operator:drill")
+    assert (await Containing(world.operator).contain_venue(plan)).drained
+
+
+async def _venue_let_go(world: World) -> None:
+    """Nobody can, in the product: the next test has the same venue."""
+    await world.stage.owner.execute("UPDATE venue SET level = 0 WHERE venue_id = $1", VENUE)
+
+
+AFTERWARDS: dict[str, Callable[[World], Awaitable[None]]] = {
+    "contain the venue": _venue_let_go,
+}
+
 WAYS: dict[str, tuple[Pull, frozenset[str]]] = {
     "delete the root": (lambda w: _delete(w, w.trader.root_path[-1]), EVERYTHING),
     "delete the key": (lambda w: _delete(w, w.trader.key_path[-1]), BELOW_THE_KEY),
-    "delete a bot": (
-        lambda w: _delete(w, w.trader.bots[0].path[-1]), frozenset({"grant", "sub_grant"}),
-    ),
+    "delete a bot": (lambda w: _delete(w, w.trader.bots[0].path[-1]), BOT),
     "delete a sub-grant": (
-        lambda w: _delete(w, w.trader.subs[0].path[-1]), frozenset({"sub_grant"}),
+        lambda w: _delete(w, w.trader.subs[0].path[-1]), told_of("sub_grant"),
     ),
     "delete the session": (
-        lambda w: _delete(w, w.trader.browser.path[-1]), frozenset({"session"}),
+        lambda w: _delete(w, w.trader.browser.path[-1]), told_of("session"),
     ),
-    "delete the phone": (
-        lambda w: _delete(w, w.trader.phone.path[-1]), frozenset({"device"}),
+    "delete the phone": (lambda w: _delete(w, w.trader.phone.path[-1]), PHONE),
+    "take a bot's last step": (_patch, BOT),
+    "leak a bot": (_leaked(lambda w: _first(w.trader.bots)), BOT),
+    "leak the session": (_leaked(lambda w: _planted(w, "browser")), told_of("session")),
+    "leak the phone": (_leaked(lambda w: _planted(w, "phone")), PHONE),
+    "leak the platform's token": (_leaked(_platforms_own), told_of("platform_token")),
+    "leak a secret before its first use": (
+        _leaked(_unused), frozenset({"new_secret", "old_secret", "key_signs"}),
     ),
-    "disown the session": (_not_me, frozenset({"session"})),
-    "report the other phone lost": (_lost, frozenset({"other_device"})),
+    "revoke by the platform": (_rfc_7009, BOT),
+    "come back with a new phone": (_come_back, EVERYTHING),
+    "contain the trader": (_contained, EVERYTHING),
+    "contain the venue": (
+        _venue_contained, frozenset({"grant", "sub_grant", "key_signs", "key_reads"}),
+    ),
+    "disown the session": (_not_me, told_of("session")),
+    "report the other phone lost": (_lost, told_of("other_device")),
     "break glass": (_break_glass, EVERYTHING),
     "redeem the card": (_card, EVERYTHING),
     "contain by the operator": (_operator, EVERYTHING),
