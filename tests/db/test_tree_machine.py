@@ -33,8 +33,14 @@ from app.core.origin import Origin
 from app.db.errors import Conflict
 from app.db.pool import Database
 from app.tokens import fences
+from app.tokens import nodes as tree_nodes
 from app.tokens import store as tokens
-from app.tokens.errors import FenceNotAsShown, ParentNotActive, RevokedIsFinal
+from app.tokens.errors import (
+    FenceNotAsShown,
+    ParentNotActive,
+    RevokedIsFinal,
+    TokenNotFound,
+)
 from app.tokens.models import Level, NewNode
 from tests.db.rows import FAR, add_tree, now
 from tests.support.postgres import FreshDatabase
@@ -49,6 +55,7 @@ _IMPOSERS = {
     "operator": "tripcord_operator",
 }
 _LIVES = (timedelta(seconds=-5), timedelta(hours=1), timedelta(days=1), timedelta(days=40_000))
+_SCOPE, _JKT = ("order", "read"), "key"
 _ENDS = (ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.FRAUD)
 _ORIGIN = Origin(actor="device:x")
 
@@ -72,6 +79,8 @@ class Stores:
             return self.run(work), None
         except ParentNotActive:
             return None, "ParentNotActive"
+        except TokenNotFound:
+            return None, "TokenNotFound"
         except (FenceNotAsShown, RevokedIsFinal) as refused:
             return None, refused.code
         except Conflict as refused:
@@ -83,8 +92,28 @@ class Stores:
         self._runner.close()
 
 
+class Secrets:
+    """Of one node: the hash that is stored, those that were handed out since, and all there ever
+    were. The old one is good until one of the new is used (the overlap is longer than a test).
+    """
+
+    def __init__(self) -> None:
+        self.current, self.outstanding = secrets.token_bytes(32), list[bytes]()
+        self.all = [self.current]
+
+    def hand_out(self, new: bytes) -> None:
+        self.outstanding = [*self.outstanding[-3:], new]
+        self.all.append(new)
+
+    def show(self, shown: bytes) -> bool:
+        """Whether it counts; a new one is the only one from then on."""
+        if shown in self.outstanding:
+            self.current, self.outstanding = shown, []
+        return shown == self.current
+
+
 class Machine(RuleBasedStateMachine):
-    """`nodes`: id to (parent, expiry). `fences`: (node, imposer) to level."""
+    """`nodes`: id to (parent, its own expiry). `fences`: (node, imposer) to level."""
 
     stores: Stores
     nodes_made, approvals_made = Bundle("nodes"), Bundle("approvals")
@@ -96,6 +125,7 @@ class Machine(RuleBasedStateMachine):
                 return await add_tree(tx)
 
         tree = self.stores.run(make())
+        self.device = tree.device
         self.trader_id, self.now = tree.trader_id, now()
         self.nodes: dict[UUID, tuple[UUID | None, datetime]] = {
             tree.root: (None, FAR),
@@ -103,6 +133,10 @@ class Machine(RuleBasedStateMachine):
             tree.credential: (tree.root, FAR),
             tree.grant: (tree.credential, FAR),
         }
+        self.scopes: dict[UUID, list[str]] = {node: [] for node in self.nodes}
+        self.versions = dict.fromkeys(self.nodes, 1)
+        self.grants = {tree.grant}
+        self.secrets: dict[UUID, Secrets] = {}
         self.fences: dict[tuple[UUID, str], int] = {}
         self.asked: dict[UUID, Approval] = {}
         self.executions: dict[UUID, int] = {}
@@ -119,30 +153,125 @@ class Machine(RuleBasedStateMachine):
         path = self.path(node)
         return max((level for (at, _), level in self.fences.items() if at in path), default=0)
 
+    def end(self, node: UUID) -> datetime:
+        """The earliest end on the path: a parent may have been narrowed since."""
+        return min(self.nodes[at][1] for at in self.path(node))
+
     # the tree
 
-    @rule(target=nodes_made, parent=nodes_made, life=st.sampled_from(_LIVES))
-    def mint(self, parent: UUID, life: timedelta) -> Any:
-        wanted = now() + life
+    @rule(
+        target=nodes_made,
+        parent=nodes_made,
+        life=st.sampled_from(_LIVES),
+        scope=st.lists(st.sampled_from(_SCOPE), unique=True),
+    )
+    def mint(self, parent: UUID, life: timedelta, scope: list[str]) -> Any:
+        wanted, held = now() + life, Secrets()
         new = NewNode(
             trader_id=self.trader_id, token_id=new_id(), kind="grant", parent_id=parent,
-            label="child", expires_at=wanted,
+            label="child", expires_at=wanted, scope=scope, secret_hash=held.current, jkt=_JKT,
         )  # fmt: skip
 
         async def attempt() -> Any:
             async with self.stores.db["tripcord_signer"].locked(self.trader_id) as tx:
                 return await tokens.mint(tx, new)
 
-        may = self.level(parent) == 0 and self.nodes[parent][1] > now()
+        may = self.level(parent) == 0 and self.end(parent) > now()
+        is_wider = parent in self.grants and not set(scope) <= set(self.scopes[parent])
         too_deep = len(self.path(parent)) >= _DEEPEST
         born, refusal = self.stores.attempt(attempt())
-        if not may or too_deep:
-            assert refusal == ("depth_is_bounded" if may else "ParentNotActive")
+        if not may or is_wider or too_deep:
+            depth = "TC005" if is_wider else "ParentNotActive"  # the store's word for both
+            assert refusal == (depth if may else "ParentNotActive")
             return multiple()
         assert refusal is None
-        self.nodes[new.token_id] = (parent, min(wanted, self.nodes[parent][1]))
+        self.nodes[new.token_id] = (parent, min(wanted, self.end(parent)))
+        self.scopes[new.token_id], self.versions[new.token_id] = scope, 1
+        self.grants.add(new.token_id)
+        self.secrets[new.token_id] = held
         assert born.expires_at == self.nodes[new.token_id][1]
         return new.token_id
+
+    @rule(
+        node=nodes_made,
+        scope=st.lists(st.sampled_from(_SCOPE), unique=True),
+        sooner=st.sampled_from([timedelta(0), timedelta(hours=1), timedelta(seconds=-1)]),
+        stale=st.sampled_from([0, 0, 0, 1]),
+    )
+    def narrow(self, node: UUID, scope: list[str], sooner: timedelta, stale: int) -> None:
+        """Only ever less of what is there, once per version, whatever fences stand."""
+        parent, ends_at = self.nodes[node]
+        version, wanted = self.versions[node], ends_at - sooner
+
+        async def attempt() -> Any:
+            async with self.stores.db["tripcord_signer"].locked(self.trader_id) as tx:
+                return await tx.fetchval(
+                    "SELECT narrow_token($1, $2, $3, $4, '{}', $5)",
+                    *(self.trader_id, node, version - stale, scope, wanted),
+                )
+
+        may = not stale and set(scope) <= set(self.scopes[node]) and wanted <= ends_at
+        found, refusal = self.stores.attempt(attempt())
+        assert (found, refusal) == ((version + 1, None) if may else (None, "TC005"))
+        if may:
+            self.nodes[node], self.scopes[node] = (parent, wanted), scope
+            self.versions[node] = version + 1
+
+    @rule(node=nodes_made)
+    def rotate(self, node: UUID) -> None:
+        self.rotate_one(node)
+
+    def rotate_one(self, node: UUID) -> None:
+        held, new = self.secrets.get(node), secrets.token_bytes(32)
+
+        async def attempt() -> Any:
+            async with self.stores.db["tripcord_api"].locked(self.trader_id) as tx:
+                return await tree_nodes.rotate(tx, self.trader_id, node, new)
+
+        alive = self.level(node) == 0 and self.nodes[node][1] > now()
+        if node not in self.secrets and node != self.device:
+            expected: str | None = "TokenNotFound"
+        else:
+            expected = None if alive else "ParentNotActive"
+        assert self.stores.attempt(attempt())[1] == expected
+        if expected is None and held is not None:
+            held.hand_out(new)
+
+    @rule(
+        pick=st.integers(0, 99),
+        handed_out=st.integers(0, 5),
+        which=st.lists(st.integers(0, 9), min_size=1, max_size=4),
+        key=st.sampled_from([_JKT, _JKT, _JKT, "another"]),
+    )
+    def show(self, pick: int, handed_out: int, which: list[int], key: str) -> None:
+        """Secrets of one node, of any age, each presented with a proof by a key."""
+        if not self.secrets:
+            return
+        node = list(self.secrets)[pick % len(self.secrets)]
+        held = self.secrets[node]
+        for _ in range(handed_out):
+            self.rotate_one(node)
+        for one in which:
+            shown = held.all[-1 - one % len(held.all)]
+            found = self.stores.run(self._present(node, shown, key))
+            counts = (
+                key == _JKT
+                and self.level(node) < Level.REVOKED
+                and self.nodes[node][1] > now()
+                and held.show(shown)
+            )
+            assert (found.kind is not None) is counts
+            if counts:
+                assert (found.level, found.scope) == (self.level(node), self.scopes[node])
+                assert found.expires_at == self.end(node)
+
+    async def _present(self, node: UUID, shown: bytes, key: str) -> Any:
+        async with self.stores.db["tripcord_api"].session() as tx:
+            return await tokens.admit(
+                tx, trader_id=self.trader_id, token_id=node, secret_hash=shown, proof_scope=key,
+                proof_hash=secrets.token_bytes(32),
+                proof_expires_at=now() + timedelta(minutes=1),
+            )  # fmt: skip
 
     @rule(
         node=nodes_made,
@@ -287,7 +416,7 @@ class Machine(RuleBasedStateMachine):
         async def read() -> list[Any]:
             async with self.stores.db["postgres"].session() as tx:
                 return await tx.fetch(
-                    "SELECT token_id, parent_id, path, expires_at,"
+                    "SELECT token_id, parent_id, path, expires_at, scope, version,"
                     " effective_level(trader_id, path) AS level FROM token WHERE trader_id = $1",
                     self.trader_id,
                 )
@@ -299,8 +428,8 @@ class Machine(RuleBasedStateMachine):
             assert (row["parent_id"], row["path"]) == (parent, self.path(node))
             assert row["expires_at"] == expires_at
             assert row["level"] == self.level(node)
+            assert (row["scope"], row["version"]) == (self.scopes[node], self.versions[node])
             if parent is not None:
-                assert row["expires_at"] <= rows[parent]["expires_at"]
                 assert row["level"] >= rows[parent]["level"]
 
     @invariant()
