@@ -281,7 +281,55 @@ BEGIN
     RETURN true;
 END $$;
 
+-- What was found in public and acts for nobody: a card, a receipt, an enrolment code. A report never
+-- revokes and never takes a way to revoke away at once, because anybody may send one. A card ends
+-- in 24 hours, as when its owner removes it; what reads, or enrols, ends now. The phones ring.
+CREATE FUNCTION end_leaked(
+    p_kind text, p_trader uuid, p_id uuid, p_secret_hash bytea, p_address text, p_user_agent text
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    -- Who holds the secret, first: a stranger's guess never stands in a trader's line.
+    IF NOT EXISTS (
+        SELECT FROM revocation_card WHERE p_kind = 'card'
+           AND trader_id = p_trader AND card_id = p_id AND secret_hash = p_secret_hash
+        UNION ALL
+        SELECT FROM revocation WHERE p_kind = 'receipt'
+           AND trader_id = p_trader AND revocation_id = p_id AND receipt_hash = p_secret_hash
+        UNION ALL
+        SELECT FROM enrolment_code WHERE p_kind = 'enrol'
+           AND trader_id = p_trader AND code_id = p_id AND code_hash = p_secret_hash) THEN
+        RETURN false;
+    END IF;
+    PERFORM lock_trader(p_trader);
+    CASE p_kind
+    WHEN 'card' THEN
+        UPDATE revocation_card SET removed_at = clock_timestamp() + interval '24 hours'
+         WHERE trader_id = p_trader AND card_id = p_id AND secret_hash = p_secret_hash
+           AND removed_at IS NULL;
+    WHEN 'receipt' THEN
+        UPDATE revocation SET receipt_expires_at = clock_timestamp()
+         WHERE trader_id = p_trader AND revocation_id = p_id AND receipt_hash = p_secret_hash
+           AND receipt_expires_at > clock_timestamp();
+    WHEN 'enrol' THEN
+        UPDATE enrolment_code SET expires_at = clock_timestamp()
+         WHERE trader_id = p_trader AND code_id = p_id AND code_hash = p_secret_hash
+           AND expires_at > clock_timestamp();
+    END CASE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM append_entry(
+        p_trader, '00000000-0000-0000-0000-000000000000', 'leak.reported', 'leak', NULL, NULL, p_id,
+        'ok', p_kind, NULL, NULL, NULL, p_address, p_user_agent, NULL);
+    PERFORM ring_devices(p_trader, 'security', p_id, clock_timestamp() + interval '24 hours');
+    RETURN true;
+END $$;
+REVOKE ALL ON FUNCTION end_leaked FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION end_leaked TO tripcord_api;
+
 -- migrate:down
+DROP FUNCTION end_leaked;
 REVOKE SELECT (trader_id, device_id, root_id, seen_at) ON device_heartbeat FROM tripcord_api;
 CREATE FUNCTION admit(
     p_trader uuid, p_token uuid, p_secret_hash bytea, p_proof_scope text, p_proof_hash bytea,

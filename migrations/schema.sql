@@ -464,6 +464,50 @@ END $$;
 
 ALTER FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.end_leaked(p_kind text, p_trader uuid, p_id uuid, p_secret_hash bytea, p_address text, p_user_agent text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- Who holds the secret, first: a stranger's guess never stands in a trader's line.
+    IF NOT EXISTS (
+        SELECT FROM revocation_card WHERE p_kind = 'card'
+           AND trader_id = p_trader AND card_id = p_id AND secret_hash = p_secret_hash
+        UNION ALL
+        SELECT FROM revocation WHERE p_kind = 'receipt'
+           AND trader_id = p_trader AND revocation_id = p_id AND receipt_hash = p_secret_hash
+        UNION ALL
+        SELECT FROM enrolment_code WHERE p_kind = 'enrol'
+           AND trader_id = p_trader AND code_id = p_id AND code_hash = p_secret_hash) THEN
+        RETURN false;
+    END IF;
+    PERFORM lock_trader(p_trader);
+    CASE p_kind
+    WHEN 'card' THEN
+        UPDATE revocation_card SET removed_at = clock_timestamp() + interval '24 hours'
+         WHERE trader_id = p_trader AND card_id = p_id AND secret_hash = p_secret_hash
+           AND removed_at IS NULL;
+    WHEN 'receipt' THEN
+        UPDATE revocation SET receipt_expires_at = clock_timestamp()
+         WHERE trader_id = p_trader AND revocation_id = p_id AND receipt_hash = p_secret_hash
+           AND receipt_expires_at > clock_timestamp();
+    WHEN 'enrol' THEN
+        UPDATE enrolment_code SET expires_at = clock_timestamp()
+         WHERE trader_id = p_trader AND code_id = p_id AND code_hash = p_secret_hash
+           AND expires_at > clock_timestamp();
+    END CASE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM append_entry(
+        p_trader, '00000000-0000-0000-0000-000000000000', 'leak.reported', 'leak', NULL, NULL, p_id,
+        'ok', p_kind, NULL, NULL, NULL, p_address, p_user_agent, NULL);
+    PERFORM ring_devices(p_trader, 'security', p_id, clock_timestamp() + interval '24 hours');
+    RETURN true;
+END $$;
+
+ALTER FUNCTION public.end_leaked(p_kind text, p_trader uuid, p_id uuid, p_secret_hash bytea, p_address text, p_user_agent text) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -2580,6 +2624,9 @@ GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tr
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_signer;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.effective_level(p_trader uuid, p_path uuid[]) TO tripcord_operator;
+
+REVOKE ALL ON FUNCTION public.end_leaked(p_kind text, p_trader uuid, p_id uuid, p_secret_hash bytea, p_address text, p_user_agent text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_leaked(p_kind text, p_trader uuid, p_id uuid, p_secret_hash bytea, p_address text, p_user_agent text) TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) TO tripcord_signer;

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from app.accesslog.log import ReadLog
+from app.api.budgets import Budget
 from app.api.edge import AnyRequest, Edge
 from app.api.outer import SIGNER_LOGGED
 from app.core.clock import Clock
@@ -26,6 +27,10 @@ from app.webhooks.registry import WebhookRegistry
 ISSUER_SECONDS = 60.0
 """How long the issuer's public key is told again without asking the signer."""
 
+MISSED_LEAKS, MISS_SECONDS = 500, 600.0
+"""Reports of what is none of our living tokens, per address: a scanner that is right is never
+limited, and one that guesses costs us a look-up and a log entry each time."""
+
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     edge: Edge
@@ -44,6 +49,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: WebhookRegistry
     public_origin: str
     stopping: asyncio.Event
+    leak_misses: Budget = msgspec.field(
+        default_factory=lambda: Budget(most=MISSED_LEAKS, window_seconds=MISS_SECONDS)
+    )
     known_issuer: list[tuple[float, SignerStatus]] = msgspec.field(default_factory=list)
 
     async def ask_signer(self, request: AnyRequest, verb: Verb) -> Any:

@@ -4,6 +4,7 @@
 """
 
 from typing import Protocol
+from uuid import UUID
 
 from app.containment import store
 from app.containment.models import Contained, TraderPlan, VenuePlan
@@ -12,6 +13,7 @@ from app.core.origin import Origin
 from app.db.errors import DatabaseUnavailable
 from app.db.pool import Database
 from app.tokens import store as tokens
+from app.traders.errors import TraderNotFound
 
 TELL_BATCH = 200
 """Traders rung in one transaction: short enough that nobody waits behind it."""
@@ -41,16 +43,26 @@ class Containing:
     async def contain_trader(self, plan: TraderPlan) -> Contained:
         """Fence the root and log it; the fence rings the trader's devices: one commit.
 
-        A rung as tight, or tighter, that an operator put there stays, and nothing is written.
+        A rung as tight, or tighter, that an operator put there stays, and nothing is written. The
+        root is the one of now: a trader who came back meanwhile has another than was planned for.
+
+        Raises
+        ------
+        TraderNotFound
+            Gone since the plan.
         """
         async with self._db.locked(plan.trader_id) as tx:
-            ours = await tokens.operators_level(tx, plan.trader_id, plan.root_id)
+            found = await store.find_trader(tx, plan.trader_id)
+            if found is None or found["root_id"] is None:
+                raise TraderNotFound
+            root_id: UUID = found["root_id"]
+            ours = await tokens.operators_level(tx, plan.trader_id, root_id)
             if ours >= plan.level:
                 return Contained(position=None, at=None, told=0)
             imposed = await tokens.tighten(
                 tx,
                 trader_id=plan.trader_id,
-                token_id=plan.root_id,
+                token_id=root_id,
                 level=plan.level,
                 reason=plan.reason,
                 origin=Origin(actor=plan.actor),

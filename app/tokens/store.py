@@ -200,6 +200,25 @@ async def find_card(tx: Tx, trader_id: UUID, card_id: UUID, secret_hash: bytes) 
     return None if row is None else msgspec.convert(dict(row), Card)
 
 
+async def end_leaked(
+    tx: Tx, kind: str, trader_id: UUID, subject_id: UUID, secret_hash: bytes, origin: Origin
+) -> bool:
+    """End a card, a receipt or an enrolment code that was found in public, with its entry in the
+    trader's log and his phones rung; False where there is none with this secret. Takes the lock.
+    """
+    return bool(
+        await tx.fetchval(
+            "SELECT end_leaked($1, $2, $3, $4, $5, $6)",
+            kind,
+            trader_id,
+            subject_id,
+            secret_hash,
+            origin.address,
+            origin.user_agent,
+        )
+    )
+
+
 def node_of(row: Row | None) -> Node:
     if row is None:
         raise Conflict("mint_token")

@@ -13,10 +13,12 @@ from click.testing import CliRunner, Result
 from app.cli.main import main
 from app.cli.migrate import with_login
 from app.containment.models import Contained, TraderPlan, VenuePlan
-from app.containment.service import Rehearsal
+from app.containment.planning import plan_trader
+from app.containment.service import Containing, Rehearsal
 from app.core.ids import new_id
+from app.db.pool import Database
 from app.tokens.models import Level
-from tests.db.rows import Tree, add_credential, add_tree
+from tests.db.rows import Tree, add_credential, add_tree, mint
 from tests.support.postgres import FreshDatabase
 
 Type = Callable[..., Any]
@@ -122,6 +124,32 @@ async def test_a_trader_is_contained_logged_and_told_in_one_go(
         *(tree.trader_id, tree.grant),
     )
     assert level == Level.FROZEN
+
+
+async def test_who_came_back_since_the_plan_is_contained_by_the_root_of_now(
+    admin: asyncpg.Connection, tree: Tree, fresh_database: FreshDatabase
+) -> None:
+    """A re-enrolment ends between the rehearsal on the screen and the act: another root."""
+    db = await Database.connect(fresh_database.dsn("tripcord_operator"), min_size=1)
+    api = await asyncpg.connect(fresh_database.dsn("tripcord_api"))
+    try:
+        plan = await plan_trader(
+            db, tree.trader_id, Level.FROZEN, reason="stolen", actor="operator"
+        )
+        await api.execute(
+            "SELECT tighten($1, $2, 5::smallint, 'x', 'x', NULL, NULL, NULL, NULL, $3, $4, NULL)",
+            *(tree.trader_id, tree.root, new_id(), bytes(32)),
+        )
+        root = (await mint(admin, tree.trader_id, "trader", None))["token_id"]
+        done = await Containing(db).contain_trader(plan)
+    finally:
+        await api.close()
+        await db.close()
+    assert done.position is not None
+    fences = await admin.fetch(
+        "SELECT token_id, imposed_by FROM fence WHERE trader_id = $1 AND level = 4", tree.trader_id
+    )
+    assert [tuple(row) for row in fences] == [(root, "operator")]
 
 
 async def test_a_milder_rung_changes_nothing_and_says_so(

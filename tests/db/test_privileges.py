@@ -67,6 +67,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "admit_path": {"api", "cord"},
     "change_networks": {"signer"},
     "disable_webhook": {"dispatcher"},
+    "end_leaked": {"api"},
     "effective_level": {"api", "signer", "courier", "operator", "cord"},
     "finish_signing": {"signer"},
     "introspect_batch": {"api"},
