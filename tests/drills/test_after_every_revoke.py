@@ -12,8 +12,9 @@ from app.vault.client import HsmWorkers
 from scripts.drills.market import open_market
 from scripts.drills.stage import Base, stage
 from scripts.drills.traders import Bearer, Nursery
-from tests.drills.credentials import AFTERWARDS, EVERYTHING, KINDS, WAYS, World
+from tests.drills.credentials import EVERYTHING, KINDS, World
 from tests.drills.planting import Planter
+from tests.drills.ways import AFTERWARDS, WAYS
 from tests.support.postgres import FreshDatabase
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
