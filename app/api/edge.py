@@ -10,7 +10,7 @@ from litestar import Request
 
 from app.accesslog.log import ReadLog
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event, Outcome
-from app.api.address import Network, client_address
+from app.api.address import Network
 from app.api.dpop import Proof, verify_proof
 from app.api.errors import (
     AddressNotAllowed,
@@ -18,9 +18,10 @@ from app.api.errors import (
     NonceRequired,
     ProofRejected,
     ScopeMissing,
-    TokenMissing,
 )
 from app.api.nonces import FRESH, Nonces
+from app.api.origins import Origins
+from app.api.presented import presented_as, scheme_of, shows_a_node
 from app.core import networks, token
 from app.core.clock import Clock
 from app.core.jose import Jwk, SignatureRejected
@@ -38,9 +39,7 @@ from app.tokens.errors import TokenRejected
 from app.tokens.models import SESSION_LIFE, Admission, Level
 
 AnyRequest = Request[Any, Any, Any]
-_MAX_USER_AGENT = 256
 _RUNGS = tuple(Rung)
-_CLIENT_PREFIX = f"tc_{TokenKind.CLIENT.value}_"
 
 PRINCIPAL = "tripcord.principal"
 """Where the scope holds who asked, for the log of refusals."""
@@ -84,7 +83,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         return self.trader_id
 
 
-class Edge:
+class Edge(Origins):
     """Authenticates requests. `public_origin` is what proofs must name, whatever a proxy says."""
 
     def __init__(
@@ -100,13 +99,13 @@ class Edge:
         nonces: Nonces,
         identity_jwk: Callable[[], Awaitable[Jwk]],
     ) -> None:
+        super().__init__(trusted_hops)
         self._db = db
         self._read_log = read_log
         self._platforms = platforms
         self._clock = clock
         self._cord_db = cord_db
         self._public_origin = public_origin
-        self._trusted_hops = tuple(trusted_hops)
         self._nonces = nonces
         self._identity_jwk = identity_jwk
 
@@ -137,7 +136,7 @@ class Edge:
             An address list of the path does not have the client's address. Tightening is exempt:
             the cord works from wherever its owner is (P7).
         """
-        presented = self._presented(request, "dpop")
+        presented = presented_as(request, "dpop")
         parsed = await self._parsed(request, presented, *kinds, TokenKind.SESSION)
         proof = await self._logged_proof(request, parsed.token_id, presented)
         now = self._clock.now()
@@ -209,8 +208,8 @@ class Edge:
         ClientRejected, ProofRejected, NonceRequired
             It is none of ours, or not with this proof.
         """
-        bound = _scheme(request) == "dpop"
-        presented = self._presented(request, "dpop" if bound else "bearer")
+        bound = scheme_of(request) == "dpop"
+        presented = presented_as(request, "dpop" if bound else "bearer")
         parsed = await self._parsed(request, presented, TokenKind.CLIENT)
         proof = await self._logged_proof(request, parsed.token_id, presented) if bound else None
         try:
@@ -277,29 +276,6 @@ class Edge:
             await self.log_miss(request, token_id, rule=refused.code)
             raise
 
-    def origin(self, request: AnyRequest, actor: str, device_id: UUID | None = None) -> Origin:
-        agent = request.headers.get("user-agent")
-        return Origin(
-            actor=actor,
-            address=self.address(request),
-            user_agent=None if agent is None else _printable(agent[:_MAX_USER_AGENT]),
-            device_id=device_id,
-        )
-
-    def address(self, request: AnyRequest) -> str | None:
-        if request.client is None:
-            return None
-        lines = request.headers.getall("x-forwarded-for", [])
-        return client_address(request.client.host, lines, self._trusted_hops)
-
-    def observed(self, peer: str | None, forwarded: Sequence[str], agent: str | None) -> Origin:
-        """The origin of somebody not known yet, from the plain parts of a request."""
-        return Origin(
-            actor="anyone",
-            address=None if peer is None else client_address(peer, forwarded, self._trusted_hops),
-            user_agent=None if agent is None else _printable(agent[:_MAX_USER_AGENT]),
-        )
-
     async def log(
         self,
         principal: Principal,
@@ -351,15 +327,6 @@ class Edge:
             )
         )
 
-    def _presented(self, request: AnyRequest, scheme: str) -> str:
-        values = request.headers.getall("authorization", [])
-        if len(values) != 1:
-            raise TokenMissing
-        name, _, presented = values[0].partition(" ")
-        if name.lower() != scheme or not presented:
-            raise TokenMissing
-        return presented.strip()
-
     def _proof(self, request: AnyRequest, access_token: str | None) -> Proof:
         values = request.headers.getall("dpop", [])
         if len(values) != 1:
@@ -409,21 +376,6 @@ class Edge:
         )
 
 
-def shows_a_node(request: AnyRequest) -> bool:
-    """Whether a bound token of a trader's tree is presented, by its form alone; a platform's
-    access token may be bound as well.
-    """
-    if _scheme(request) != "dpop":
-        return False
-    presented = request.headers["authorization"].partition(" ")[2].strip()
-    return not presented.startswith(_CLIENT_PREFIX)
-
-
-def _scheme(request: AnyRequest) -> str:
-    values = request.headers.getall("authorization", [])
-    return values[0].partition(" ")[0].lower() if len(values) == 1 else ""
-
-
 async def _admitted(tx: Tx, parsed: Token, proof: Proof) -> Admission:
     return await tokens.admit(
         tx,
@@ -444,9 +396,3 @@ def _check_sign_in(
         raise InsufficientAuthentication(acr_values=ACR_DEVICE)
     if within is not None and now - (expires_at - SESSION_LIFE) > within:
         raise InsufficientAuthentication(max_age=int(within.total_seconds()))
-
-
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

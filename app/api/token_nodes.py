@@ -8,8 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from app.api import shapes_tree
-from app.api.edge import AnyRequest, Principal, shows_a_node
+from app.api.edge import AnyRequest, Principal
 from app.api.errors import PreconditionFailed
+from app.api.presented import shows_a_node
 from app.api.services import Services
 from app.api.token_views import detail, etag
 from app.api.traders import trader_of

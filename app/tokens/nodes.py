@@ -24,6 +24,8 @@ _PAGE = f"""
      ORDER BY token_id LIMIT $3
 """
 
+_MANY = f"SELECT {NODE_COLUMNS} FROM token WHERE trader_id = $1 AND token_id = ANY ($2)"
+
 _LISTS = """
     SELECT networks::text[] AS networks FROM token
      WHERE trader_id = $1 AND token_id = ANY ($2) ORDER BY cardinality(path)
@@ -58,11 +60,7 @@ async def tree_page(
 
 async def many(tx: Tx, trader_id: UUID, token_ids: Collection[UUID]) -> dict[UUID, Node]:
     """Those of some nodes that are this trader's, by id."""
-    rows = await tx.fetch(
-        f"SELECT {NODE_COLUMNS} FROM token WHERE trader_id = $1 AND token_id = ANY ($2)",
-        trader_id,
-        list(token_ids),
-    )
+    rows = await tx.fetch(_MANY, trader_id, list(token_ids))
     return {row["token_id"]: node_of(row) for row in rows}
 
 

@@ -14,7 +14,10 @@ from pathlib import Path
 from scripts.lint.source import ROOT, Finding
 
 NAME = "file-length"
-EXEMPT: dict[str, str] = {}
+EXEMPT: dict[str, str] = {
+    "migrations/0017_leftovers.sql": "replaces long functions, and has their old forms for the way"
+    " back",
+}
 
 LONGEST = 400
 LONG = 250

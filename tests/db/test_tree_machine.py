@@ -4,12 +4,11 @@ The machine drives the real stores, each over its own role's login; the model is
 Hypothesis draws the sequences and shortens the one that fails.
 """
 
-import asyncio
 import hashlib
 import secrets
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -30,86 +29,20 @@ from app.approvals import store as approvals
 from app.approvals.models import Approval, ApprovalState
 from app.core.ids import new_id
 from app.core.origin import Origin
-from app.db.errors import Conflict
-from app.db.pool import Database
 from app.tokens import fences
 from app.tokens import nodes as tree_nodes
 from app.tokens import store as tokens
-from app.tokens.errors import (
-    FenceNotAsShown,
-    ParentNotActive,
-    RevokedIsFinal,
-    TokenNotFound,
-)
 from app.tokens.models import Level, NewNode
+from tests.db.machine import IMPOSERS, Secrets, Stores
 from tests.db.rows import FAR, add_tree, now
 from tests.support.postgres import FreshDatabase
 
-T = TypeVar("T")
-
 _EXAMPLES, _STEPS = 50, 30
 _DEEPEST = 10
-_IMPOSERS = {
-    "trader": "tripcord_cord",
-    "monitor": "tripcord_courier",
-    "operator": "tripcord_operator",
-}
 _LIVES = (timedelta(seconds=-5), timedelta(hours=1), timedelta(days=1), timedelta(days=40_000))
 _SCOPE, _JKT = ("order", "read"), "key"
 _ENDS = (ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.FRAUD)
 _ORIGIN = Origin(actor="device:x")
-
-
-class Stores:
-    """One event loop, and a login of each role on it."""
-
-    def __init__(self, database: FreshDatabase) -> None:
-        self._runner = asyncio.Runner()
-        self.db: dict[str, Database] = {
-            name: self.run(Database.connect(database.dsn(name), min_size=1, max_size=2))
-            for name in ("postgres", "tripcord_api", "tripcord_signer", *_IMPOSERS.values())
-        }
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(work)
-
-    def attempt(self, work: Coroutine[Any, Any, Any]) -> tuple[Any, str | None]:
-        """What came of it, or the name of what refused it."""
-        try:
-            return self.run(work), None
-        except ParentNotActive:
-            return None, "ParentNotActive"
-        except TokenNotFound:
-            return None, "TokenNotFound"
-        except (FenceNotAsShown, RevokedIsFinal) as refused:
-            return None, refused.code
-        except Conflict as refused:
-            return None, refused.name
-
-    def close(self) -> None:
-        for db in self.db.values():
-            self.run(db.close())
-        self._runner.close()
-
-
-class Secrets:
-    """Of one node: the hash that is stored, those that were handed out since, and all there ever
-    were. The old one is good until one of the new is used (the overlap is longer than a test).
-    """
-
-    def __init__(self) -> None:
-        self.current, self.outstanding = secrets.token_bytes(32), list[bytes]()
-        self.all = [self.current]
-
-    def hand_out(self, new: bytes) -> None:
-        self.outstanding = [*self.outstanding[-3:], new]
-        self.all.append(new)
-
-    def show(self, shown: bytes) -> bool:
-        """Whether it counts; a new one is the only one from then on."""
-        if shown in self.outstanding:
-            self.current, self.outstanding = shown, []
-        return shown == self.current
 
 
 class Machine(RuleBasedStateMachine):
@@ -275,14 +208,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         node=nodes_made,
-        imposer=st.sampled_from(sorted(_IMPOSERS)),
+        imposer=st.sampled_from(sorted(IMPOSERS)),
         level=st.sampled_from([1, 2, 3, 4, 4, 5]),
     )
     def tighten(self, node: UUID, imposer: str, level: int) -> None:
         final = level == Level.REVOKED
 
         async def impose() -> Any:
-            async with self.stores.db[_IMPOSERS[imposer]].transaction() as tx:
+            async with self.stores.db[IMPOSERS[imposer]].transaction() as tx:
                 return await tokens.tighten(
                     tx, trader_id=self.trader_id, token_id=node, level=Level(level),
                     reason="test", origin=_ORIGIN, mode="cancel_entries" if final else None,
