@@ -27,6 +27,14 @@ from tests.api.rows import PlatformRow, TraderRow
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATH = "/oauth/token"
+WRONG: dict[str, dict[str, Any]] = {
+    "for another route": {"htu": f"{ORIGIN}/oauth/revoke"},
+    "for another method": {"htm": "GET"},
+    "without an identifier": {"jti": None},
+    "for a token": {"ath": "A" * 43},
+    "from long ago": {"iat": 0},
+    "from a minute ahead": {"iat": int(time.time()) + 60},
+}
 
 
 def assertion(platform: PlatformRow) -> str:
@@ -108,14 +116,7 @@ async def test_a_bound_token_asks_revokes_and_never_introspects(
     assert alive.json() == {"active": False}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"htu": f"{ORIGIN}/oauth/revoke"}, {"htm": "GET"}, {"jti": None}, {"ath": "A" * 43},
-        {"iat": 0}, {"iat": int(time.time()) + 60},
-    ],
-    ids=str,
-)  # fmt: skip
+@pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG.keys())
 async def test_a_wrong_proof_gets_no_token_and_spends_nothing(
     changes: dict[str, Any], caller: Caller, platform: PlatformRow, rows: asyncpg.Connection
 ) -> None:
