@@ -150,6 +150,36 @@ class NewRecoveryCodes(Action, frozen=True, tag="factor.recovery_codes"):
     statement_sha256: str
 
 
+FactorKind = Literal["totp", "webauthn"]
+
+
+class FactorAdd(Action, frozen=True, tag="factor.add"):
+    """Let one more factor approve. `device_id` is the device that brought it.
+
+    `details_sha256` is the digest of that device's own statement, which names the factor: the
+    sealed seed, or the passkey.
+    """
+
+    factor_id: UUID
+    kind: FactorKind
+    label: str
+    device_id: UUID
+    details_sha256: str
+
+
+class FactorRemove(Action, frozen=True, tag="factor.remove"):
+    """Let a factor approve no more, for good. `device_id` is the device that brought it.
+
+    `details_sha256` is the digest of the row as it was sealed, so that exactly this one is meant.
+    """
+
+    factor_id: UUID
+    kind: FactorKind
+    label: str
+    device_id: UUID
+    details_sha256: str
+
+
 class TokenLift(Action, frozen=True, tag="token.lift"):
     """Take the trader's own containment of one node up by exactly this step.
 
@@ -167,7 +197,17 @@ class TokenLift(Action, frozen=True, tag="token.lift"):
 
 
 A = TypeVar(
-    "A", KeyLink, BotGrant, TradeOrder, SignIn, NewRecoveryCodes, TokenLift, TokenChild, IpChange
+    "A",
+    KeyLink,
+    BotGrant,
+    TradeOrder,
+    SignIn,
+    NewRecoveryCodes,
+    TokenLift,
+    TokenChild,
+    IpChange,
+    FactorAdd,
+    FactorRemove,
 )
 
 TEMPLATES: dict[str, str] = {
@@ -176,6 +216,8 @@ TEMPLATES: dict[str, str] = {
     "trade.order": "order/1",
     "session.sign_in": "sign_in/1",
     "factor.recovery_codes": "recovery_codes/1",
+    "factor.add": "factor_add/1",
+    "factor.remove": "factor_remove/1",
     "token.lift": "token_lift/1",
     "token.child": "token_child/1",
     "net.ip_change": "ip_change/1",

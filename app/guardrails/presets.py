@@ -16,6 +16,8 @@ NORMAL = MappingProxyType(
         "trade.order": Strength.MEDIUM,  # above the free limit; below it no approval is asked
         "session.sign_in": Strength.MEDIUM,
         "factor.recovery_codes": Strength.MEDIUM,
+        "factor.add": Strength.MEDIUM,
+        "factor.remove": Strength.MEDIUM,
         "token.lift": Strength.MEDIUM,
         "token.child": Strength.MEDIUM,
         "net.ip_change": Strength.MEDIUM,

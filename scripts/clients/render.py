@@ -66,6 +66,14 @@ def _money(field: str, label: str) -> tuple[Row, Row]:
     return Row(f"{field}.amount", label, Kind.AMOUNT), Row(f"{field}.quote", f"{label}, in")
 
 
+_FACTOR = (
+    Row("kind", "Kind of factor"),
+    Row("label", "Your name for it", Kind.TEXT),
+    Row("device_id", "Brought by device"),
+    Row("factor_id", "Factor record"),
+    Row("details_sha256", "Digest of its record"),
+)
+
 TEMPLATES: dict[str, Template] = {
     "order/1": Template(
         "trade.order",
@@ -137,6 +145,8 @@ TEMPLATES: dict[str, Template] = {
             Row("statement_sha256", "Its statement"),
         ),
     ),
+    "factor_add/1": Template("factor.add", "Approve with this from now on?", _FACTOR),
+    "factor_remove/1": Template("factor.remove", "Never approve with this again?", _FACTOR),
     "token_lift/1": Template(
         "token.lift",
         "Lift this containment?",

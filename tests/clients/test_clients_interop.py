@@ -232,6 +232,17 @@ def actions() -> list[Any]:
         service_actions.NewRecoveryCodes(
             trader_id=TRADER, device_id=OTHER, codes=10, replaces=0, statement_sha256="s"
         ),
+        *(
+            factor(
+                trader_id=TRADER,
+                factor_id=OTHER,
+                kind="webauthn",
+                label="l",
+                device_id=OTHER,
+                details_sha256="s",
+            )
+            for factor in (service_actions.FactorAdd, service_actions.FactorRemove)
+        ),
         service_actions.TokenChild(
             trader_id=TRADER,
             token_id=OTHER,

@@ -112,7 +112,19 @@ LIFT: dict[str, Any] = {
     "asked_at_position": "53",
 }
 LIFT["token_id"] = LIFT.pop("grant_id")
+FACTOR_ADD: dict[str, Any] = {
+    "type": "factor.add",
+    "trader_id": IDS["trader_id"],
+    "factor_id": IDS["grant_id"],
+    "kind": "webauthn",
+    "label": "Phone",
+    "device_id": IDS["order_id"],
+    "details_sha256": SHA,
+}
+FACTOR_REMOVE = {**FACTOR_ADD, "type": "factor.remove", "kind": "totp"}
 TEMPLATE_OF = {
+    "factor.add": "factor_add/1",
+    "factor.remove": "factor_remove/1",
     "token.lift": "token_lift/1",
     "trade.order": "order/1",
     "bot.grant": "bot_grant/1",
@@ -121,7 +133,7 @@ TEMPLATE_OF = {
     "token.child": "token_child/1",
     "net.ip_change": "ip_change/1",
 }
-ACTIONS = [ORDER, GRANT, LINK, SIGN_IN, CHILD, IP_CHANGE]
+ACTIONS = [ORDER, GRANT, LINK, SIGN_IN, CHILD, IP_CHANGE, FACTOR_ADD, FACTOR_REMOVE]
 
 
 def shown(action: dict[str, Any]) -> list[tuple[str, str]]:
