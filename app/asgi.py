@@ -43,6 +43,7 @@ from app.api.orders import BalanceController, OrderController
 from app.api.outer import Asgi, Outer
 from app.api.re_enrolments import ReEnrolmentController
 from app.api.recovery_codes import RecoveryCodeController
+from app.api.requesters import RequesterController
 from app.api.revocations import IncidentController, RevocationController
 from app.api.services import Services
 from app.api.sessions import SessionController
@@ -75,6 +76,7 @@ _CORD_LANE_CONNECTIONS = 4
 CONTROLLERS = (
     AccessLogController,
     ApprovalController,
+    RequesterController,
     BalanceController,
     BlastRadiusController,
     NarrowingRadiusController,

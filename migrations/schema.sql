@@ -1128,6 +1128,21 @@ END $$;
 
 ALTER FUNCTION public.refuse_other_re_enrolment() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.refuse_refund() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.attempts < OLD.attempts THEN
+        RAISE EXCEPTION 'an attempt is never refunded' USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.used_at IS NOT NULL AND NEW IS DISTINCT FROM OLD THEN
+        RAISE EXCEPTION 'a used code never changes' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_refund() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_reopening() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1140,6 +1155,18 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.refuse_reopening() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_return() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF OLD.removed_at IS NOT NULL AND NEW.removed_at IS DISTINCT FROM OLD.removed_at THEN
+        RAISE EXCEPTION 'what was removed stays removed' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_return() OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.refuse_step_back() RETURNS trigger
     LANGUAGE plpgsql
@@ -1835,6 +1862,25 @@ CREATE TABLE public.platform_token (
 
 ALTER TABLE public.platform_token OWNER TO tripcord_owner;
 
+CREATE TABLE public.push_otp (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    statement text NOT NULL,
+    tag bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT a_code_lives_ten_minutes_at_most CHECK (((expires_at > made_at) AND (expires_at <= (made_at + '00:10:00'::interval)))),
+    CONSTRAINT a_used_code_was_tried CHECK (((used_at IS NULL) OR (attempts > 0))),
+    CONSTRAINT five_attempts_at_most CHECK (((attempts >= 0) AND (attempts <= 5))),
+    CONSTRAINT push_otp_tag_check CHECK ((octet_length(tag) = 32))
+);
+
+ALTER TABLE public.push_otp OWNER TO tripcord_owner;
+
 CREATE TABLE public.push_registration (
     trader_id uuid NOT NULL,
     device_id uuid NOT NULL,
@@ -1997,6 +2043,7 @@ CREATE TABLE public.totp_factor (
     bound_at timestamp with time zone NOT NULL,
     version integer NOT NULL,
     mac bytea NOT NULL,
+    removed_at timestamp with time zone,
     CONSTRAINT totp_factor_algorithm_check CHECK ((algorithm = ANY (ARRAY['SHA1'::text, 'SHA256'::text, 'SHA512'::text]))),
     CONSTRAINT totp_factor_digits_check CHECK ((digits = ANY (ARRAY[6, 8]))),
     CONSTRAINT totp_factor_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
@@ -2013,6 +2060,7 @@ CREATE TABLE public.totp_state (
     last_used_step bigint DEFAULT 0 NOT NULL,
     consecutive_failures integer DEFAULT 0 NOT NULL,
     locked_until timestamp with time zone,
+    warned_at timestamp with time zone,
     CONSTRAINT totp_state_consecutive_failures_check CHECK ((consecutive_failures >= 0))
 );
 
@@ -2200,6 +2248,9 @@ ALTER TABLE ONLY public.platform
 ALTER TABLE ONLY public.platform_token
     ADD CONSTRAINT platform_token_pkey PRIMARY KEY (trader_id, token_id);
 
+ALTER TABLE ONLY public.push_otp
+    ADD CONSTRAINT push_otp_pkey PRIMARY KEY (trader_id, approval_id);
+
 ALTER TABLE ONLY public.push_registration
     ADD CONSTRAINT push_registration_pkey PRIMARY KEY (trader_id, device_id);
 
@@ -2327,9 +2378,13 @@ CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON pu
 
 CREATE TRIGGER heartbeat_only_grows BEFORE UPDATE ON public.device_heartbeat FOR EACH ROW EXECUTE FUNCTION public.refuse_time_back();
 
+CREATE TRIGGER only_the_signer_tells_of_codes BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['approval.number_shown'::text, 'approval.code_revealed'::text, 'factor.removed'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
+
 CREATE TRIGGER only_the_signer_tells_of_loosening BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['token.lifted'::text, 'device.heartbeat'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
 
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
+
+CREATE TRIGGER push_otp_is_used_once BEFORE UPDATE ON public.push_otp FOR EACH ROW EXECUTE FUNCTION public.refuse_refund();
 
 CREATE TRIGGER re_enrolment_begins_waiting BEFORE INSERT ON public.re_enrolment FOR EACH ROW WHEN (((new.state <> 'waiting'::text) OR (new.version <> 1))) EXECUTE FUNCTION public.refuse_begun_ended();
 
@@ -2342,6 +2397,8 @@ CREATE TRIGGER revocation_is_told AFTER INSERT ON public.revocation FOR EACH ROW
 CREATE TRIGGER revocation_takes_the_traders_mode BEFORE INSERT ON public.revocation FOR EACH ROW WHEN ((new.mode IS NULL)) EXECUTE FUNCTION public.take_cleanup_mode();
 
 CREATE TRIGGER session_ends_once BEFORE UPDATE ON public.session FOR EACH ROW EXECUTE FUNCTION public.refuse_another_ending();
+
+CREATE TRIGGER totp_factor_stays_removed BEFORE UPDATE ON public.totp_factor FOR EACH ROW EXECUTE FUNCTION public.refuse_return();
 
 CREATE TRIGGER totp_step_only_grows BEFORE UPDATE ON public.totp_state FOR EACH ROW EXECUTE FUNCTION public.refuse_step_back();
 
@@ -2455,6 +2512,15 @@ ALTER TABLE ONLY public.platform_token
 
 ALTER TABLE ONLY public.platform_token
     ADD CONSTRAINT platform_token_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
+
+ALTER TABLE ONLY public.push_otp
+    ADD CONSTRAINT push_otp_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.push_otp
+    ADD CONSTRAINT push_otp_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.push_otp
+    ADD CONSTRAINT push_otp_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
 
 ALTER TABLE ONLY public.push_registration
     ADD CONSTRAINT push_registration_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
@@ -2696,7 +2762,11 @@ REVOKE ALL ON FUNCTION public.refuse_order_transition() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_other_re_enrolment() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.refuse_refund() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.refuse_reopening() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_return() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_step_back() FROM PUBLIC;
 
@@ -2943,6 +3013,24 @@ GRANT UPDATE(version) ON TABLE public.platform_token TO tripcord_signer;
 
 GRANT UPDATE(sealed_at) ON TABLE public.platform_token TO tripcord_signer;
 
+GRANT SELECT,INSERT ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(root_id) ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(device_id) ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(statement) ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(tag) ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(made_at) ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(expires_at) ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(attempts) ON TABLE public.push_otp TO tripcord_signer;
+
+GRANT UPDATE(used_at) ON TABLE public.push_otp TO tripcord_signer;
+
 GRANT SELECT ON TABLE public.push_registration TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.push_registration TO tripcord_signer;
 GRANT SELECT ON TABLE public.push_registration TO tripcord_dispatcher;
@@ -3035,6 +3123,8 @@ GRANT UPDATE(version) ON TABLE public.totp_factor TO tripcord_signer;
 
 GRANT UPDATE(mac) ON TABLE public.totp_factor TO tripcord_signer;
 
+GRANT UPDATE(removed_at) ON TABLE public.totp_factor TO tripcord_signer;
+
 GRANT SELECT,INSERT ON TABLE public.totp_state TO tripcord_signer;
 
 GRANT UPDATE(last_used_step) ON TABLE public.totp_state TO tripcord_signer;
@@ -3042,6 +3132,8 @@ GRANT UPDATE(last_used_step) ON TABLE public.totp_state TO tripcord_signer;
 GRANT UPDATE(consecutive_failures) ON TABLE public.totp_state TO tripcord_signer;
 
 GRANT UPDATE(locked_until) ON TABLE public.totp_state TO tripcord_signer;
+
+GRANT UPDATE(warned_at) ON TABLE public.totp_state TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.trader TO tripcord_api;
 GRANT SELECT ON TABLE public.trader TO tripcord_cord;
@@ -3103,6 +3195,6 @@ GRANT INSERT(version) ON TABLE public.webhook_key TO tripcord_api;
 
 GRANT UPDATE(retires_at) ON TABLE public.webhook_key TO tripcord_api;
 
-GRANT SELECT,INSERT ON TABLE public.wrapped_seed TO tripcord_signer;
+GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_seed TO tripcord_signer;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE tripcord_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;

@@ -101,6 +101,11 @@ class Event(StrEnum):
     WEBHOOK_DELETED = "webhook.deleted"
     WEBHOOK_DISABLED = "webhook.disabled"
     STATEMENT_REFUSED = "statement.refused"
+    # codes on screens, and several authenticators
+    APPROVAL_NUMBER_SHOWN = "approval.number_shown"
+    APPROVAL_CODE_REVEALED = "approval.code_revealed"
+    FACTOR_CODE_REPLAYED = "factor.code_replayed"
+    FACTOR_REMOVED = "factor.removed"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,22 +3,26 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Response
 
 from app.accesslog.models import Event
-from app.api import shapes
+from app.api import shapes, shapes_codes
+from app.api.carrying import carry_out
 from app.api.edge import AnyRequest, Principal
+from app.api.requesters import NO_STORE
 from app.api.services import Services
 from app.approvals import store
 from app.approvals.actions import TEMPLATES
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
 from app.approvals.models import Approval, ApprovalState
+from app.approvals.offering import offered
 from app.core.canonical import parse_canonical
 from app.core.encoding import b64url
 from app.core.errors import DomainError
@@ -105,6 +109,7 @@ class ApprovalController(Controller):
                     approval_id=approval_id,
                     statement=data.statement,
                     code=data.code,
+                    factor_id=data.factor_id,
                     assertion=None
                     if data.assertion is None
                     else msgspec.json.encode(data.assertion),
@@ -115,8 +120,35 @@ class ApprovalController(Controller):
             decided = await _decided_before(services, principal, approval_id, data, refused)
         outcome = None
         if decided.state == ApprovalState.APPROVED:
-            outcome = await _carry_out(services, request, principal, decided)
+            outcome = await carry_out(
+                services, request, principal.trader, principal.origin, decided
+            )
         return shapes.Decided(approval_id=approval_id, state=decided.state, outcome=outcome)
+
+    @post("/{approval_id:uuid}/reveal", status_code=200)
+    async def reveal(
+        self,
+        request: AnyRequest,
+        approval_id: FromPath[UUID],
+        data: JSONBody[shapes_codes.AskCode],
+        services: NamedDependency[Services],
+    ) -> Response[shapes_codes.CodeShown]:
+        """Say yes by `push_otp`: the answer is a one-time password for this phone's screen, which
+        decides the approval when it is typed where the request came from. Never in a push message.
+        """
+        principal = await services.edge.token(request, TokenKind.DEVICE)
+        told: wire.RevealedCode = await services.ask_signer(
+            request,
+            wire.RevealCode(
+                trader_id=principal.trader,
+                approval_id=approval_id,
+                statement=data.statement,
+                origin=principal.origin,
+            ),
+        )
+        return Response(
+            shapes_codes.CodeShown(code=told.code, expires_at=told.expires_at), headers=NO_STORE
+        )
 
 
 async def _decided_before(
@@ -186,31 +218,6 @@ def _own_lift(principal: Principal, approval: Approval) -> bool:
     return own and approval.action_type == "token.lift"
 
 
-async def _carry_out(
-    services: Services, request: AnyRequest, principal: Principal, decided: wire.Decided
-) -> dict[str, Any] | None:
-    verb: wire.Verb
-    match decided.action_type:
-        case "trade.order":
-            verb = wire.SignOrder(
-                trader_id=principal.trader,
-                grant_id=None,
-                order=None,
-                approval_id=decided.approval_id,
-                origin=principal.origin,
-            )
-        case "trade.key_link" | "bot.grant" | "token.lift" | "token.child" | "net.ip_change":
-            verb = wire.SealChange(
-                trader_id=principal.trader,
-                approval_id=decided.approval_id,
-                origin=principal.origin,
-            )
-        case _:
-            return None
-    outcome: dict[str, Any] = msgspec.to_builtins(await services.ask_signer(request, verb))
-    return outcome
-
-
 def _view(approval: Approval) -> shapes.ApprovalView:
     return shapes.ApprovalView(
         approval_id=approval.approval_id,
@@ -219,7 +226,7 @@ def _view(approval: Approval) -> shapes.ApprovalView:
         digest=b64url(approval.digest),
         nonce=b64url(approval.nonce),
         required_strength=approval.required_strength,
-        methods=["totp"],
+        methods=offered(approval),
         requester=approval.requester,
         state=approval.state,
         created_at=approval.created_at,

@@ -168,12 +168,12 @@ class Edge(Origins):
         check_rung(_RUNGS[principal.level], verb, node_id=principal.token_id)
         return principal
 
-    async def requester(self, request: AnyRequest) -> Principal:
+    async def requester(self, request: AnyRequest, *, verb: Verb = Verb.MINT) -> Principal:
         """Who may ask for a grant: a platform by its client token or its token in the tree, or a
         bot. What each may ask for, the routes check.
         """
         if shows_a_node(request):
-            return await self.token(request, TokenKind.GRANT, TokenKind.PLATFORM, verb=Verb.MINT)
+            return await self.token(request, TokenKind.GRANT, TokenKind.PLATFORM, verb=verb)
         return await self.client(request)
 
     async def _as_sealed(

@@ -54,6 +54,7 @@ STATUS: dict[str, int] = {
     "grant_unknown": 404,
     "checkpoint_not_found": 404,
     "re_enrolment_not_found": 404,
+    "factor_not_found": 404,
     "venue_not_found": 404,  # as yet only the operator's command tells it
     "webhook_not_found": 404,
     # not in this state
@@ -86,8 +87,14 @@ STATUS: dict[str, int] = {
     "webhook_not_active": 409,
     "too_many_webhooks": 409,
     "rotation_under_way": 409,
+    "no_number": 409,
+    "last_factor": 409,
+    "key_taken": 409,
+    "factor_refused": 409,
     # no
     "totp_rejected": 403,
+    "wrong_number": 403,
+    "push_code_rejected": 403,
     "factor_too_weak": 403,
     "device_rejected": 403,
     "statement_rejected": 403,
@@ -108,6 +115,7 @@ STATUS: dict[str, int] = {
     "statement_unproven": 403,
     # understood, and wrong
     "key_rejected": 422,
+    "factor_unnamed": 422,
     "amount_refused": 422,
     "envelope_refused": 422,
     "proof_refused": 422,

@@ -13,6 +13,8 @@ from app.core.clock import Clock
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.devices import DeviceRequests
+from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
@@ -44,6 +46,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     incidents: IncidentService
     grant_requests: GrantRequests
     lift_requests: LiftRequests
+    factor_requests: FactorRequests
+    device_requests: DeviceRequests
     node_requests: NodeRequests
     sign_ins: SignIns
     webhooks: WebhookRegistry

@@ -5,12 +5,15 @@ from uuid import UUID
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
+from litestar.response import Response
 
 from app.accesslog.models import Event
-from app.api import shapes
+from app.api import shapes, shapes_codes
 from app.api.edge import FRESH_SIGN_IN, AnyRequest
 from app.api.errors import ProofRejected
+from app.api.requesters import show_number
 from app.api.services import Services
+from app.core.errors import Malformed
 from app.core.jose import jwk_thumbprint, public_jwk
 from app.core.token import TokenKind
 from app.requesting.sign_ins import SignInView
@@ -58,12 +61,31 @@ class SessionController(Controller):
                     approval_id=session.approval_id,
                     statement=None,
                     code=data.code,
+                    factor_id=data.factor_id,
                     origin=origin,
                 ),
             )
         return _view(
             await services.sign_ins.conclude(data.trader_id, session_id, proof.jkt, origin)
         )
+
+    @post("/{session_id:uuid}/number", status_code=200)
+    async def number(
+        self,
+        request: AnyRequest,
+        session_id: FromPath[UUID],
+        data: JSONBody[shapes_codes.AskNumber],
+        services: NamedDependency[Services],
+    ) -> Response[shapes_codes.CodeShown]:
+        """Four digits for the browser to show; the person types them on the phone, in place of a
+        code here. Asked again it is the same number.
+        """
+        proof = await services.edge.proof_only(request)
+        if data.trader_id is None:
+            raise Malformed(rule="trader_id")
+        session = await services.sign_ins.get(data.trader_id, session_id, proof.jkt)
+        origin = services.edge.origin(request, f"session:{session_id}")
+        return await show_number(services, request, session.approval_id, data.trader_id, origin)
 
     @get()
     async def list_all(

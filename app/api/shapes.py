@@ -56,10 +56,14 @@ class Push(In, frozen=True):
 
 
 class NewDevice(In, frozen=True):
-    enrolment_code: TokenText
+    """A first phone has the enrolment code; a further one its trader and its key's approval."""
+
     public_jwk: Jwk
     name: Text64
     statement: Jws
+    enrolment_code: TokenText | None = None
+    trader_id: UUID | None = None
+    approval_id: UUID | None = None
     push: Push | None = None
 
 
@@ -100,10 +104,15 @@ class NewTotp(In, frozen=True):
     statement: Jws
     envelope: Envelope
     code: Code
+    approval_id: UUID | None = None
 
 
 class FactorView(Out, frozen=True):
+    """`bound`, or `awaiting_approval` with the approval to come back with."""
+
     factor_id: UUID
+    state: Literal["bound", "awaiting_approval"] = "bound"
+    approval_id: UUID | None = None
 
 
 class NewCredential(In, frozen=True):
@@ -168,6 +177,7 @@ class DecideApproval(In, frozen=True):
     statement: Jws
     code: Code | None = None
     assertion: dict[str, Any] | None = None
+    factor_id: UUID | None = None
 
 
 class Decided(Out, frozen=True):
@@ -196,6 +206,7 @@ class NewSession(In, frozen=True):
 class SessionProof(In, frozen=True):
     trader_id: UUID
     code: Code | None = None
+    factor_id: UUID | None = None
 
 
 class SessionView(Out, frozen=True):

@@ -180,6 +180,16 @@ class FactorRemove(Action, frozen=True, tag="factor.remove"):
     details_sha256: str
 
 
+class DeviceAdd(Action, frozen=True, tag="device.add"):
+    """Let one more phone approve and control. `jkt` is of its key, and on its screen."""
+
+    device_id: UUID
+    name: str
+    jkt: str
+    public_jwk: dict[str, str]
+    requested_by: str
+
+
 class TokenLift(Action, frozen=True, tag="token.lift"):
     """Take the trader's own containment of one node up by exactly this step.
 
@@ -208,6 +218,7 @@ A = TypeVar(
     IpChange,
     FactorAdd,
     FactorRemove,
+    DeviceAdd,
 )
 
 TEMPLATES: dict[str, str] = {
@@ -218,6 +229,7 @@ TEMPLATES: dict[str, str] = {
     "factor.recovery_codes": "recovery_codes/1",
     "factor.add": "factor_add/1",
     "factor.remove": "factor_remove/1",
+    "device.add": "device_add/1",
     "token.lift": "token_lift/1",
     "token.child": "token_child/1",
     "net.ip_change": "ip_change/1",

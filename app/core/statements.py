@@ -40,6 +40,17 @@ class BindDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     iat: int
 
 
+class AddDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By a further device's own key: it takes the place that was approved for it."""
+
+    domain: Literal["tripcord/add-device/v1"]
+    trader_id: UUID
+    approval_id: UUID
+    jkt: Digest
+    name: Text64
+    iat: int
+
+
 class BindFactor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Literal["tripcord/bind-factor/v1"]
     trader_id: UUID
@@ -78,6 +89,20 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     method: Literal["totp", "webauthn", "device_number", "push_otp", "none"]
     iat: int
     number: Number | msgspec.UnsetType = msgspec.UNSET
+
+
+class Reveal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Yes to this action, once the code that this asks for was typed where it was asked for."""
+
+    domain: Literal["tripcord/reveal/v1"]
+    trader_id: UUID
+    device_id: UUID
+    approval_id: UUID
+    nonce: Digest
+    digest: Digest
+    decision: Literal["approve"]
+    method: Literal["push_otp"]
+    iat: int
 
 
 class CodeKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,6 +210,8 @@ Statement = TypeVar(
     BindFactor,
     LinkCredential,
     Decision,
+    Reveal,
+    AddDevice,
     Heartbeat,
     RecoveryCodes,
     ReEnrol,
@@ -199,6 +226,8 @@ _DOMAINS: dict[type[Any], str] = {
     BindFactor: "tripcord/bind-factor/v1",
     LinkCredential: "tripcord/link/v1",
     Decision: "tripcord/decision/v1",
+    Reveal: "tripcord/reveal/v1",
+    AddDevice: "tripcord/add-device/v1",
     RecoveryCodes: "tripcord/recovery-codes/v1",
     ReEnrol: "tripcord/re-enrol/v1",
     EndReEnrolment: "tripcord/re-enrolment-end/v1",

@@ -22,3 +22,24 @@ class ClockDoubt(DomainError):
 
     code = "clock_doubt"
     sentence = "The clocks do not agree, so nothing was done."
+
+
+class WrongNumber(DomainError):
+    """Not what the requester's screen shows; the approval is over."""
+
+    code = "wrong_number"
+    sentence = "The number is not the one on the other screen, so the request was ended."
+
+
+class NoNumber(DomainError):
+    """The requester is a phone: its own screen proves nothing about another."""
+
+    code = "no_number"
+    sentence = "This request has no number; approve it in another way."
+
+
+class PushCodeRejected(DomainError):
+    """Wrong, used, expired, out of attempts or never made: one answer."""
+
+    code = "push_code_rejected"
+    sentence = "The code is not valid; ask for a new one on the phone."

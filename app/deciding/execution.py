@@ -14,9 +14,10 @@ from app.approvals.errors import (
 from app.approvals.models import Approval
 from app.core.statements import digest_bytes
 from app.db.pool import Tx
-from app.deciding.methods import METHOD_STRENGTH
-from app.deciding.witness import Witness, approving, decision_statement
+from app.deciding.methods import check_may_approve
+from app.deciding.witness import Witness, approving, approving_statement
 from app.guardrails.presets import NORMAL, required_strength
+from app.guardrails.strength import METHOD_STRENGTH
 from app.vault.evidence import Evidence
 
 
@@ -63,7 +64,7 @@ class Executions:
         if device.root_id != expected_root_id:
             raise ApprovalNotApproved
         await self._witness.check_may(tx, device, approving(approval, device))
-        signed = decision_statement(decision.statement, device.key(), device)
+        signed = approving_statement(decision.statement, device, decision.method)
         if (
             signed.decision != "approve"
             or signed.approval_id != approval_id
@@ -71,6 +72,7 @@ class Executions:
             or digest_bytes(signed.nonce) != approval.nonce
         ):
             raise ActionMismatch
+        check_may_approve(decision.method, action_type)
         # (4) It is still strong enough for today's policy.
         if METHOD_STRENGTH[decision.method] < required_strength(NORMAL, action_type):
             raise FactorTooWeak

@@ -1,27 +1,20 @@
 """What every way of approving has in common: it proves a factor, and the proof is spent once."""
 
-from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
+from app.approvals.errors import FactorTooWeak
 from app.approvals.models import Approval
+from app.approvals.offering import PUSH_OTP_MAY_APPROVE
 from app.core.errors import Malformed
+from app.core.origin import Origin
 from app.core.statements import Decision
 from app.db.pool import Tx
 from app.devices.models import Device
-from app.guardrails.strength import Strength
-
-METHOD_STRENGTH = MappingProxyType(
-    {
-        "webauthn": Strength.PHISHING_RESISTANT,
-        "device_number": Strength.STRONG,
-        "totp": Strength.MEDIUM,
-        "push_otp": Strength.OUT_OF_BAND,
-    }
-)
-"""What each method proves (DESIGN section 6). `none` proves nothing and only denies."""
+from app.guardrails.presets import NORMAL, required_strength
+from app.guardrails.strength import METHOD_STRENGTH, Strength
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +25,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     signed: Decision
     code: str | None
     assertion: bytes | None
+    factor_id: UUID | None = None
+    """Of several authenticators the one that the code is of."""
+
+    origin: Origin = Origin(actor="signer")
+    """For what proving itself logs."""
 
 
 class Proof(Protocol):
@@ -59,6 +57,20 @@ class Proven(msgspec.Struct, frozen=True):
 
     async def spend(self, tx: Tx) -> None:
         del tx
+
+
+def check_strong_enough(approval: Approval, method: str) -> None:
+    """Raise FactorTooWeak unless `method` may approve this, by the row and by today's policy."""
+    proven, asked = METHOD_STRENGTH.get(method), Strength(approval.required_strength)
+    if proven is None or proven < max(asked, required_strength(NORMAL, approval.action_type)):
+        raise FactorTooWeak
+    check_may_approve(method, approval.action_type)
+
+
+def check_may_approve(method: str, action_type: str) -> None:
+    """Raise FactorTooWeak where a method is never enough, whatever a policy says."""
+    if method == "push_otp" and action_type not in PUSH_OTP_MAY_APPROVE:
+        raise FactorTooWeak
 
 
 def check_parts(signed: Decision, *, code: str | None, assertion: bytes | None) -> None:

@@ -12,15 +12,15 @@ from app.approvals.errors import ApprovalNotFound, ApprovalNotPending, FactorToo
 from app.approvals.models import Approval, ApprovalState, Decision
 from app.core.clock import Clock
 from app.core.statements import Decision as SignedDecision
+from app.core.statements import Reveal as SignedReveal
 from app.core.statements import digest_bytes
 from app.db.pool import Database, Tx
-from app.deciding.methods import METHOD_STRENGTH, Asked, Method, Proof, check_parts
+from app.deciding.methods import Asked, Method, Proof, check_parts, check_strong_enough
+from app.deciding.push_otp import PushOtps
 from app.deciding.session_code import SessionCodes
 from app.deciding.witness import Witness, approving, decision_statement
 from app.devices.models import Device
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb
-from app.guardrails.strength import Strength
 from app.orders import store as orders
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decide, Decided
@@ -40,6 +40,7 @@ class DecidingService:
         evidence: Evidence,
         methods: Mapping[str, Method],
         session_codes: SessionCodes,
+        push_otps: PushOtps,
         clock: Clock,
     ) -> None:
         self._db = db
@@ -47,6 +48,7 @@ class DecidingService:
         self._evidence = evidence
         self._methods = methods
         self._session_codes = session_codes
+        self._push_otps = push_otps
         self._clock = clock
 
     async def decide(self, request: Decide) -> Decided:
@@ -61,7 +63,7 @@ class DecidingService:
             The proof failed; the attempt stays charged.
         """
         if request.statement is None:
-            return await self._session_codes.prove(request)
+            return await self._typed(request)
 
         # (1) The approval is this trader's.
         async with self._db.session() as tx:
@@ -94,6 +96,22 @@ class DecidingService:
             now = self._clock.now()
             await self._conclude(tx, approval, device, signed, proof, request, now)
         return _answer(approval, _STATES[signed.decision])
+
+    async def _typed(self, request: Decide) -> Decided:
+        """A code alone, from the requester's screen: of a sign-in, or what a phone was told.
+
+        With the second the phone has said yes before; what it signed is decided here.
+        """
+        async with self._db.session() as tx:
+            approval = await store.get(tx, request.trader_id, request.approval_id)
+        if approval is None or approval.action_type == "session.sign_in":
+            return await self._session_codes.prove(request)
+        proof = await self._push_otps.prove(approval, request)
+        said = msgspec.structs.replace(request, statement=proof.statement)
+        async with self._db.locked(request.trader_id) as tx:
+            now = self._clock.now()
+            await self._conclude(tx, approval, proof.device, proof.signed, proof, said, now)
+        return _answer(approval, _STATES[proof.signed.decision])
 
     async def _take_back(
         self, approval: Approval, device: Device, signed: SignedDecision, request: Decide
@@ -146,11 +164,10 @@ class DecidingService:
         check_parts(signed, code=request.code, assertion=request.assertion)
         if signed.decision != "approve":
             return None
-        method, asked = self._methods.get(signed.method), Strength(approval.required_strength)
-        if method is None or METHOD_STRENGTH[signed.method] < max(
-            asked, required_strength(NORMAL, approval.action_type)
-        ):
+        method = self._methods.get(signed.method)
+        if method is None:
             raise FactorTooWeak
+        check_strong_enough(approval, signed.method)
         return await method.prove(
             Asked(
                 approval=approval,
@@ -158,6 +175,8 @@ class DecidingService:
                 signed=signed,
                 code=request.code,
                 assertion=request.assertion,
+                factor_id=request.factor_id,
+                origin=request.origin,
             )
         )
 
@@ -166,7 +185,7 @@ class DecidingService:
         tx: Tx,
         approval: Approval,
         device: Device,
-        signed: SignedDecision,
+        signed: SignedDecision | SignedReveal,
         proof: Proof | None,
         request: Decide,
         now: datetime,

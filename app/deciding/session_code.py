@@ -49,7 +49,13 @@ class SessionCodes:
             raise SessionNotFound
         if approval.state is not ApprovalState.PENDING:
             raise ApprovalNotPending
-        proof = await self._totp.prove(request.trader_id, trader.root_id, request.code)
+        proof = await self._totp.prove(
+            request.trader_id,
+            trader.root_id,
+            request.code,
+            factor_id=request.factor_id,
+            or_oldest=True,
+        )
         (mac,) = await self._evidence.seal([session.code_evidence(proof.factor_id, now)])
         async with self._db.locked(request.trader_id) as tx:
             await self._totp.spend(tx, request.trader_id, proof)

@@ -15,6 +15,7 @@ from app.core.statements import (
     LinkCredential,
     Narrow,
     RecoveryCodes,
+    Reveal,
     verify,
 )
 from app.db.pool import Tx
@@ -96,8 +97,10 @@ def check_fresh(issued_at: int, now: datetime) -> None:
         raise StatementRejected
 
 
-def bind_factor_statement(text: str, device: Device, now: datetime) -> BindFactor:
-    return _of(verify(text, BindFactor, expected_key=device.key()), device, now)
+def bind_factor_statement(text: str, device: Device, now: datetime | None) -> BindFactor:
+    """The seed a device sealed. Without `now` its age is bounded by an approval of it."""
+    claims = verify(text, BindFactor, expected_key=device.key())
+    return _of(claims, device, now)
 
 
 def link_statement(text: str, device: Device, now: datetime) -> LinkCredential:
@@ -129,8 +132,24 @@ def decision_statement(text: str, key: Jwk, device: Device) -> Decision:
     return claims
 
 
-def _of(claims: T, device: Device, now: datetime) -> T:
+def reveal_statement(text: str, device: Device) -> Reveal:
+    """A yes that waits for the code to be typed; as with a decision, no clock here."""
+    claims = verify(text, Reveal, expected_key=device.key())
     if (claims.trader_id, claims.device_id) != (device.trader_id, device.device_id):
         raise StatementRejected
-    check_fresh(claims.iat, now)
+    return claims
+
+
+def approving_statement(text: str, device: Device, method: str) -> Decision | Reveal:
+    """What a device signed when it approved by `method`."""
+    if method == "push_otp":
+        return reveal_statement(text, device)
+    return decision_statement(text, device.key(), device)
+
+
+def _of(claims: T, device: Device, now: datetime | None) -> T:
+    if (claims.trader_id, claims.device_id) != (device.trader_id, device.device_id):
+        raise StatementRejected
+    if now is not None:
+        check_fresh(claims.iat, now)
     return claims

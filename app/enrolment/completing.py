@@ -152,7 +152,7 @@ class Completing:
         self, tx: Tx, request: EndReEnrolment, old_root: UUID, device: Device
     ) -> None:
         for factor in await otp.list_all(tx, device.trader_id):
-            if factor.root_id != old_root:
+            if factor.root_id != old_root or factor.removed_at is not None:
                 continue
             await self._evidence.verify([(factor.evidence(), factor.mac)])
             carried = msgspec.structs.replace(

@@ -17,6 +17,13 @@ class FactorNeedsApproval(DomainError):
     sentence = "Another authenticator needs an approval with the one you have."
 
 
+class FactorRefused(DomainError):
+    """What was approved is not this factor as it is now, or the trader has as many as may be."""
+
+    code = "factor_refused"
+    sentence = "This authenticator cannot be added or removed like this; start again."
+
+
 class TooManySealingKeys(DomainError):
     """The device opened several without using them."""
 

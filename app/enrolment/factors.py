@@ -2,6 +2,7 @@
 
 import hmac
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 
@@ -19,6 +20,7 @@ from app.db.pool import Database, Tx
 from app.deciding.errors import StatementRejected
 from app.deciding.witness import Witness, bind_factor_statement
 from app.devices.models import Device
+from app.enrolment.adding import FactorAdding
 from app.enrolment.errors import EnrolmentRefused, FactorNeedsApproval
 from app.enrolment.openings import Openings
 from app.guardrails.rungs import Verb
@@ -47,6 +49,7 @@ class FactorBinding:
         evidence: Evidence,
         sealing_keys: SealingKeys,
         identity: Identity,
+        adding: FactorAdding,
         clock: Clock,
     ) -> None:
         self._db = db
@@ -54,6 +57,7 @@ class FactorBinding:
         self._evidence = evidence
         self._sealing_keys = sealing_keys
         self._identity = identity
+        self._adding = adding
         self._clock = clock
         self._openings = Openings()
 
@@ -97,7 +101,10 @@ class FactorBinding:
         )
 
     async def bind(self, request: BindFactor) -> BoundFactor:
-        """Bind a trader's first authenticator app.
+        """Bind an authenticator app: a trader's first one at once, each further one once approved.
+
+        For a further one the same request comes twice, the second time with its approval and with
+        a code of then; the envelope stays closed until it was approved.
 
         Raises
         ------
@@ -105,8 +112,10 @@ class FactorBinding:
             The device's word is missing, or is about something else.
         EnrolmentRefused
             A second key answered the enrolment code: somebody else has seen it.
-        FactorNeedsApproval
-            There is a factor already.
+        FactorRefused
+            Another factor was approved, or there are as many as there may be.
+        ApprovalNotApproved, EvidenceForged, …
+            As `Executions.use`.
         SealingKeyGone, EnvelopeRefused
             The seed does not open; seal it again to a new key.
         TotpRejected
@@ -115,21 +124,30 @@ class FactorBinding:
         # (1) The device, and that it signed this very envelope.
         async with self._db.session() as tx:
             device = await self._witness.device(tx, request.trader_id, request.device_id)
-            await check_first(tx, self._evidence, device)
-        signed = bind_factor_statement(request.statement, device, self._clock.now())
+            is_first = await _is_first(tx, self._evidence, device)
+        asked_before = request.approval_id is not None
+        signed = bind_factor_statement(
+            request.statement, device, None if asked_before else self._clock.now()
+        )
         if not hmac.compare_digest(
             digest_bytes(signed.envelope_sha256), envelope_digest(request.envelope)
         ):
             raise StatementRejected
+        if not is_first and not asked_before:
+            return await self._adding.ask(request, device, signed.label)
+        factor_id = await self._adding.proposed(request) if asked_before else new_id()
         # (2) Open it inside the HSM; the HMACs of three steps come back, the seed does not.
-        factor, seed, step = await self._import(request, device, signed)
-        # (3) Seal and log under the lock, and only for a trader who still has no factor.
+        factor, seed, step = await self._import(request, device, signed, factor_id)
+        # (3) Seal and log under the lock: for a trader who still has no factor, or as approved.
         async with self._db.locked(request.trader_id) as tx:
             await self._witness.check_may(tx, device, Verb.ENROL)
             trader = await traders.get(tx, request.trader_id)
             if trader is None or trader.frozen_empty:
                 raise EnrolmentRefused
-            await check_first(tx, self._evidence, device)
+            if asked_before:
+                await self._adding.use(tx, request, factor)
+            else:
+                await check_first(tx, self._evidence, device)
             (mac,) = await self._evidence.seal([factor.evidence()])
             await otp.insert(tx, msgspec.structs.replace(factor, mac=mac), seed, step)
             position = await self._log(tx, request, device, factor)
@@ -140,9 +158,9 @@ class FactorBinding:
         return BoundFactor(factor.factor_id)
 
     async def _import(
-        self, request: BindFactor, device: Device, signed: Signed
+        self, request: BindFactor, device: Device, signed: Signed, factor_id: UUID
     ) -> tuple[TotpFactor, WrappedSeed, int]:
-        now, factor_id = self._clock.now(), new_id()
+        now = self._clock.now()
         steps = candidate_steps(now)
         imported = await self._sealing_keys.import_secret(
             sealing_key_id=signed.sealing_key_id,
@@ -194,6 +212,14 @@ class FactorBinding:
                 request_digest=envelope_digest(request.envelope),
             ),
         )
+
+
+async def _is_first(tx: Tx, evidence: Evidence, device: Device) -> bool:
+    try:
+        await check_first(tx, evidence, device)
+    except FactorNeedsApproval:
+        return False
+    return True
 
 
 async def check_first(tx: Tx, evidence: Evidence, device: Device) -> None:

@@ -39,8 +39,7 @@ async def make_root(
     ParentNotActive
         The trader has a living root.
     """
-    trader_id, root_id, device_id = phone.trader_id, new_id(), new_id()
-    bearer = token.mint(token.TokenKind.DEVICE, trader_id, device_id, secret)
+    trader_id, root_id = phone.trader_id, new_id()
     await tokens.mint(
         tx,
         NewNode(
@@ -52,6 +51,32 @@ async def make_root(
             expires_at=now + ROOT_LIFE,
         ),
     )
+    return await make_device(
+        tx, evidence, phone, secret, root_id=root_id, device_id=new_id(), now=now
+    )
+
+
+async def make_device(
+    tx: Tx,
+    evidence: Evidence,
+    phone: NewPhone,
+    secret: bytes,
+    *,
+    root_id: UUID,
+    device_id: UUID,
+    now: datetime,
+) -> Device:
+    """Mint a device token below a root, seal the device's row, register its push.
+
+    The caller holds the trader lock, has verified the phone's key, and logs.
+
+    Raises
+    ------
+    ParentNotActive
+        The root is contained.
+    """
+    trader_id = phone.trader_id
+    bearer = token.mint(token.TokenKind.DEVICE, trader_id, device_id, secret)
     await tokens.mint(
         tx,
         NewNode(

@@ -18,6 +18,7 @@ NORMAL = MappingProxyType(
         "factor.recovery_codes": Strength.MEDIUM,
         "factor.add": Strength.MEDIUM,
         "factor.remove": Strength.MEDIUM,
+        "device.add": Strength.MEDIUM,
         "token.lift": Strength.MEDIUM,
         "token.child": Strength.MEDIUM,
         "net.ip_change": Strength.MEDIUM,

@@ -2,6 +2,7 @@
 
 from enum import Enum
 from functools import total_ordering
+from types import MappingProxyType
 
 
 @total_ordering
@@ -20,3 +21,13 @@ class Strength(Enum):
 
 
 _RANK = {strength: rank for rank, strength in enumerate(Strength)}
+
+METHOD_STRENGTH = MappingProxyType(
+    {
+        "webauthn": Strength.PHISHING_RESISTANT,
+        "device_number": Strength.STRONG,
+        "totp": Strength.MEDIUM,
+        "push_otp": Strength.OUT_OF_BAND,
+    }
+)
+"""What each method proves (DESIGN section 6). `none` proves nothing and only denies."""

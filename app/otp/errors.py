@@ -1,5 +1,7 @@
 """Refusals of the one-time-password room."""
 
+from uuid import UUID
+
 from app.core.errors import DomainError
 
 
@@ -8,6 +10,35 @@ class TotpRejected(DomainError):
 
     code = "totp_rejected"
     sentence = "The code is not valid; wait for the next one and try again."
+
+
+class TotpReplayed(TotpRejected):
+    """A right code a second time: to the caller the same answer, to the owner a warning."""
+
+    def __init__(self, factor_id: UUID | None = None) -> None:
+        super().__init__()
+        self.factor_id = factor_id
+
+
+class FactorUnnamed(DomainError):
+    """There are several authenticators, and the code does not say which one it is of."""
+
+    code = "factor_unnamed"
+    sentence = "You have several authenticators; say which one the code is from."
+
+
+class FactorNotFound(DomainError):
+    """No such living factor, or not this trader's: same answer."""
+
+    code = "factor_not_found"
+    sentence = "There is no such authenticator."
+
+
+class LastFactor(DomainError):
+    """Removing it would leave nobody who can approve."""
+
+    code = "last_factor"
+    sentence = "This is your only authenticator; add another one first."
 
 
 class TotpLocked(DomainError):

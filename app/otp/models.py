@@ -6,13 +6,16 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.evidence import row_evidence
+from app.core.evidence import encode_row, row_evidence
 
 TotpAlgorithm = Literal["SHA1", "SHA256", "SHA512"]
 
 
 class TotpFactor(msgspec.Struct, frozen=True, kw_only=True):
-    """`device_id` is the device whose signature brought the factor."""
+    """`device_id` is the device whose signature brought the factor.
+
+    Removed, it has no seed any more, and its row is sealed as removed.
+    """
 
     trader_id: UUID
     factor_id: UUID
@@ -23,11 +26,16 @@ class TotpFactor(msgspec.Struct, frozen=True, kw_only=True):
     period_seconds: Literal[30]
     label: str
     bound_at: datetime
+    removed_at: datetime | None = None
     version: int
     mac: bytes
 
     def evidence(self) -> bytes:
-        return row_evidence("totp_factor/1", self)
+        if self.removed_at is not None:
+            return row_evidence("totp_factor/2", self)
+        # As sealed before there was such a column: living factors keep their MAC.
+        names = [name for name in self.__struct_fields__ if name not in {"mac", "removed_at"}]
+        return encode_row("totp_factor/1", [getattr(self, name) for name in names])
 
 
 class WrappedSeed(msgspec.Struct, frozen=True, kw_only=True):

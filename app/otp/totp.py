@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from app.otp.errors import TotpRejected
+from app.otp.errors import TotpRejected, TotpReplayed
 
 PERIOD_SECONDS = 30
 """RFC 6238 section 5.2 recommended time step."""
@@ -41,13 +41,17 @@ def matching_step(
     Raises
     ------
     TotpRejected
-        The code matches no step in the window, or its step is already spent
-        (RFC 6238 section 5.2: a verifier must not accept a second attempt).
+        The code matches no step in the window.
+    TotpReplayed
+        It matches one that is already spent, and no other (RFC 6238 section 5.2: a verifier must
+        not accept a second attempt).
     """
     if len(code) != digits or not _CODE.match(code):
         raise TotpRejected
+    is_spent = False
     for digest, step in zip(hmacs, steps, strict=True):
         same = hmac.compare_digest(truncate(digest, digits).encode(), code.encode())
         if same and step > last_used_step:
             return step
-    raise TotpRejected
+        is_spent = is_spent or same
+    raise TotpReplayed if is_spent else TotpRejected

@@ -46,20 +46,25 @@ class BoundDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BindDevice(Verb, frozen=True, tag="bind_device"):
+    """A first phone, by its enrolment code, or a further one, by an approval."""
+
     RESULT = BoundDevice
     trader_id: UUID
-    code_id: UUID
-    code_hash: bytes
-    code_text_hash: bytes
     public_jwk: dict[str, str]
     name: str
     push: PushTarget | None
     statement: str
     origin: Origin
+    code_id: UUID = UUID(int=0)
+    code_hash: bytes = b""
+    code_text_hash: bytes = b""
+    approval_id: UUID | None = None
 
 
 class BoundFactor(msgspec.Struct, frozen=True):
     factor_id: UUID
+    state: Literal["bound", "awaiting_approval"] = "bound"
+    approval_id: UUID | None = None
 
 
 class BindFactor(Verb, frozen=True, tag="bind_factor"):
@@ -70,6 +75,7 @@ class BindFactor(Verb, frozen=True, tag="bind_factor"):
     envelope: SealedEnvelope
     code: str
     origin: Origin
+    approval_id: UUID | None = None
 
 
 class BoundRecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,9 +177,9 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decide(Verb, frozen=True, tag="decide"):
-    """A device's decision, with what its method takes: a code, or a passkey's assertion (JSON).
-
-    Without `statement` it is the browser's half of a sign-in: the code alone.
+    """A device's decision, with what its method takes: a code (of `factor_id`, where there are
+    several authenticators), or a passkey's assertion (JSON). Without `statement` it is what was
+    typed on the requester's screen: the code alone, of a sign-in or told to the phone.
     """
 
     RESULT = Decided
@@ -183,6 +189,27 @@ class Decide(Verb, frozen=True, tag="decide"):
     code: str | None
     origin: Origin
     assertion: bytes | None = None
+    factor_id: UUID | None = None
+
+
+class RevealedCode(msgspec.Struct, frozen=True, kw_only=True):
+    """Digits for one screen: the requester's number, or a phone's one-time password."""
+
+    code: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"RevealedCode(expires_at={self.expires_at})"
+
+
+class RevealCode(Verb, frozen=True, tag="reveal_code"):
+    """The one-time password for a device's `statement`; without one the requester's number."""
+
+    RESULT = RevealedCode
+    trader_id: UUID
+    approval_id: UUID
+    statement: str | None
+    origin: Origin
 
 
 class SealedChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -331,6 +358,7 @@ ApiVerb = (
     | OpenSealingKey
     | ImportSecret
     | Decide
+    | RevealCode
     | SealChange
     | SignOrder
     | Status

@@ -16,6 +16,8 @@ from app.core.secret import Secret
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.devices import DeviceRequests
+from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
@@ -91,6 +93,8 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             incidents=IncidentService(cord, clock),
             grant_requests=GrantRequests(db, clock),
             lift_requests=LiftRequests(db, clock),
+            factor_requests=FactorRequests(db, clock),
+            device_requests=DeviceRequests(db, clock),
             node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
             webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),

@@ -17,16 +17,23 @@ from app.core.statements import claimed
 from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database
 from app.deciding.execution import Executions
+from app.deciding.methods import Method
+from app.deciding.numbers import DeviceNumber, Numbers
+from app.deciding.push_otp import PushOtps
 from app.deciding.service import DecidingService
 from app.deciding.session_code import SessionCodes, SignInCode
 from app.deciding.totp import TotpMethod, TotpVerifier
+from app.deciding.warnings import ReplayWarnings
 from app.deciding.witness import Witness
+from app.enrolment.adding import FactorAdding
 from app.enrolment.completing import Completing
 from app.enrolment.devices import DeviceBinding
 from app.enrolment.factors import FactorBinding
+from app.enrolment.joining import DeviceJoining
 from app.enrolment.re_enrolling import ReEnrolling
 from app.enrolment.re_enrolments import ReEnrolments
 from app.enrolment.recovery_codes import RecoveryCodeBinding
+from app.enrolment.removing import FactorRemoving
 from app.enrolment.vetoing import Vetoing
 from app.granting.addresses import AddressChanges
 from app.granting.narrowing import Narrowing
@@ -37,6 +44,7 @@ from app.linking.attesting import Attesting
 from app.linking.importing import Importing
 from app.loosening.heartbeats import Heartbeats
 from app.loosening.lifts import Lifts
+from app.otp.errors import TotpReplayed
 from app.signing.cleanup import CleanUps
 from app.signing.holding import Holding
 from app.signing.orders import OrderSigning
@@ -56,6 +64,7 @@ from app.verbs.wire import (
     BindDevice,
     BindFactor,
     BindRecoveryCodes,
+    BoundDevice,
     CleanUp,
     Decide,
     Decided,
@@ -64,6 +73,8 @@ from app.verbs.wire import (
     ImportSecret,
     OpenSealingKey,
     ReadReply,
+    RevealCode,
+    RevealedCode,
     SealChange,
     SealedChange,
     SignedStatement,
@@ -78,6 +89,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Verb)
 
+_BROWSER = "browser:"
+"""Actors that have no token yet."""
+
 _ANYONES = {Event.DEVICE_BOUND, Event.RE_ENROLMENT_BEGUN, Event.RE_ENROLMENT_ENDED}
 
 
@@ -90,25 +104,44 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     executions = Executions(witness, evidence)
     totp = TotpVerifier(db, keys, clock)
     codes = SessionCodes(db, evidence, totp, clock)
-    methods = {"totp": SignInCode(codes, TotpMethod(totp))}
-    deciding = DecidingService(db, witness, evidence, methods, codes, clock)
+    numbers, push_otps = Numbers(db, evidence, clock), PushOtps(db, witness, evidence, clock)
+    methods: dict[str, Method] = {
+        "totp": SignInCode(codes, TotpMethod(totp)),
+        "device_number": DeviceNumber(db, numbers, evidence, clock),
+    }
+    deciding = DecidingService(db, witness, evidence, methods, codes, push_otps, clock)
+    warnings = ReplayWarnings(db, clock)
     bootstrap = Bootstrap(parts.workers)
     devices = DeviceBinding(db, evidence, bootstrap, identity, clock)
+    joining = DeviceJoining(db, executions, evidence, bootstrap, identity, clock)
     recovery_codes = RecoveryCodeBinding(db, witness, evidence, executions, clock)
     re_enrolments = ReEnrolments(evidence)
     re_enrolling = ReEnrolling(db, re_enrolments, evidence, clock, parts.re_enrolment_wait)
     vetoing = Vetoing(db, re_enrolments, witness, clock)
     completing = Completing(db, re_enrolments, evidence, bootstrap, identity, clock)
-    factors = FactorBinding(db, witness, evidence, sealing, identity, clock)
+    adding = FactorAdding(db, witness, executions, clock)
+    factors = FactorBinding(db, witness, evidence, sealing, identity, adding, clock)
     importing = Importing(db, witness, evidence, sealing, clock)
     orders = OrderSigning(db, keys, Holding(db, executions), parts.courier, clock)
     attesting = Attesting(db, evidence, executions, clock)
 
     async def decide(request: Decide) -> Decided:
-        decided = await deciding.decide(request)
+        try:
+            decided = await deciding.decide(request)
+        except TotpReplayed as replayed:
+            if replayed.factor_id is not None:
+                await warnings.warn(request.trader_id, replayed.factor_id, request.origin)
+            raise
         if decided.action_type == "trade.key_link" and decided.state != ApprovalState.APPROVED:
             await attesting.end_refused(request.trader_id, decided, request.origin)
         return decided
+
+    async def reveal_code(request: RevealCode) -> RevealedCode:
+        show = numbers.show if request.statement is None else push_otps.reveal
+        return await show(request)
+
+    async def bind_device(request: BindDevice) -> BoundDevice:
+        return await (devices if request.approval_id is None else joining).bind(request)
 
     async def end_re_enrolment(request: EndReEnrolment) -> EndedReEnrolment:
         end = completing.complete if request.act == "complete" else vetoing.end
@@ -122,6 +155,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
             "bot.grant": Granting(db, evidence, executions, seals, clock).seal,
             "token.lift": Lifts(db, executions, clock).seal,
             "token.child": PlatformTokens(db, executions, seals, clock).seal,
+            "factor.remove": FactorRemoving(db, executions, evidence, totp, clock).seal,
             "net.ip_change": AddressChanges(db, executions, seals, clock).seal,
         },
         {
@@ -130,7 +164,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         },
     )
     return {
-        BindDevice: _logged(db, Event.DEVICE_BOUND, devices.bind),
+        BindDevice: _logged(db, Event.DEVICE_BOUND, bind_device),
         BindFactor: _logged(db, Event.FACTOR_BOUND, factors.bind),
         BindRecoveryCodes: _logged(db, Event.RECOVERY_CODES_BOUND, recovery_codes.bind),
         BeginReEnrolment: _logged(db, Event.RE_ENROLMENT_BEGUN, re_enrolling.begin),
@@ -138,6 +172,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         OpenSealingKey: _logged(db, Event.SEALING_KEY_OPENED, factors.open_sealing_key),
         ImportSecret: _logged(db, Event.CREDENTIAL_IMPORTED, importing.import_secret),
         Decide: _logged(db, Event.APPROVAL_DECIDED, decide),
+        RevealCode: _logged(db, Event.APPROVAL_CODE_REVEALED, reveal_code),
         SealChange: _logged(db, Event.CHANGE_SEALED, changes.seal),
         SignOrder: _logged(db, Event.ORDER_REFUSED, orders.sign_order),
     }
@@ -246,7 +281,8 @@ async def _log_refusal(db: Database, event: Event, request: Any, error: DomainEr
     # Anyone may try an enrolment or recovery code, or a code for a sign-in: that is told to the
     # system, and neither fills a trader's chain nor takes the lock from those who have a token.
     trader_id: UUID = request.trader_id
-    if event in _ANYONES or (isinstance(request, Decide) and request.statement is None):
+    by_browser = request.origin.actor.startswith(_BROWSER)
+    if event in _ANYONES or (isinstance(request, Decide) and by_browser):
         trader_id = SYSTEM_TRADER
     origin: Origin = request.origin
     token_id: UUID | None = origin.device_id or getattr(request, "grant_id", None)

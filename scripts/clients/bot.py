@@ -12,6 +12,7 @@ from uuid import UUID
 from scripts.clients.encoding import Json, Secret
 from scripts.clients.http import Api, Dpop, Refused
 from scripts.clients.keys import ORDER_TYP, Jwk, KeyPair
+from scripts.clients.screens import number_to_show, submit_code
 from scripts.clients.tokens import GrantRequest, grant_from
 
 LIFETIME_SECONDS = 30
@@ -119,6 +120,14 @@ class Bot:
         return Submitted(
             UUID(body["order_id"]), body["state"], UUID(approval_id) if approval_id else None
         )
+
+    def number(self, approval_id: UUID) -> str:
+        """Four digits to show beside a held order; the trader types them on the phone."""
+        return number_to_show(self._api, self._auth, approval_id, self._trader_id)
+
+    def submit_code(self, approval_id: UUID, code: str) -> Json:
+        """What the trader typed here, read off the phone."""
+        return submit_code(self._api, self._auth, approval_id, self._trader_id, code)
 
     def order(self, order_id: UUID) -> Json:
         return dict(self._api.call("GET", f"/v1/orders/{order_id}", auth=self._auth).body)

@@ -36,6 +36,13 @@ class Browser:
         """Send the one-time code; returns the session's state, normally still `pending`."""
         return self._proof({"code": code})
 
+    def number(self) -> str:
+        """Four digits to show in place of asking for a code: the person types them on the phone."""
+        path = f"/v1/sessions/{self._session_id}/number"
+        body = {"trader_id": str(self._trader_id)}
+        answer = self._api.call("POST", path, auth=Dpop(self._key), json=body)
+        return str(answer.body["code"])
+
     def await_session(self, *, seconds: float) -> Secret:
         """Ask again, without a code, until the phone has decided.
 

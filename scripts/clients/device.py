@@ -32,6 +32,16 @@ class Account:
     """Thumbprint of the key that signs the access log's checkpoints."""
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What an enrolled phone shows to a further one: where it belongs, and whom to trust there."""
+
+    origin: str
+    trader_id: UUID
+    approval_id: UUID
+    identity_jkt: str
+
+
 class Device:
     def __init__(
         self,
@@ -79,12 +89,45 @@ class Device:
             "push": self.inbox.registration() if self.inbox else None,
             "statement": self.key.statement(claims),
         }
-        answer = self._api.call("POST", "/v1/devices", auth=Dpop(self.key), json=body).body
+        return self._keep_account(body, scanned.trader_id, identity_jkt=scanned.identity_jkt)
+
+    def offer(self) -> Json:
+        """What a further phone shows, as a code to scan, to one that is enrolled."""
+        return {"public_jwk": self.key.public_jwk, "name": self.name}
+
+    def ask_addition(self, offer: Json) -> Invitation:
+        """Ask for the phone whose offer this one scanned; then approve it, comparing the key."""
+        answer = self.call("POST", "/v1/devices/additions", offer).body
+        return Invitation(
+            self.api.origin,
+            UUID(answer["trader_id"]),
+            UUID(answer["approval_id"]),
+            self.identity_jkt,
+        )
+
+    def join(self, invitation: Invitation) -> Account:
+        """Bind this further phone, once its key was approved; a second time gets the same."""
+        self.close()
+        self._api = Api(invitation.origin, user_agent="tripcord-phone/1", transport=self._transport)
+        claims = statements.add_device(
+            invitation.trader_id, invitation.approval_id, jkt=self.key.jkt, name=self.name
+        )
+        body = {
+            "trader_id": str(invitation.trader_id),
+            "approval_id": str(invitation.approval_id),
+            **self.offer(),
+            "push": self.inbox.registration() if self.inbox else None,
+            "statement": self.key.statement(claims),
+        }
+        return self._keep_account(body, invitation.trader_id, identity_jkt=invitation.identity_jkt)
+
+    def _keep_account(self, body: Json, trader_id: UUID, *, identity_jkt: str) -> Account:
+        answer = self.api.call("POST", "/v1/devices", auth=Dpop(self.key), json=body).body
         self._account = Account(
-            trader_id=scanned.trader_id,
+            trader_id=trader_id,
             device_id=UUID(answer["device_id"]),
             device_token=Secret(answer["device_token"]),
-            identity_jwk=pin_key(answer["identity_jwk"], expected_jkt=scanned.identity_jkt),
+            identity_jwk=pin_key(answer["identity_jwk"], expected_jkt=identity_jkt),
             checkpoint_jkt=answer["checkpoint_jkt"],
         )
         return self._account

@@ -54,7 +54,7 @@ class Phone(RecoverableDevice):
     def enrol_totp(self, *, label: str, algorithm: str = "SHA1", digits: int = 6) -> UUID:
         """Make a seed, seal it to the HSM, and confirm with the first code."""
         device_id, seed = self.account.device_id, new_seed(algorithm)
-        key = self._sealing_key("totp")
+        key = self.sealing_key("totp")
         envelope = seal(seed, key, subject=str(device_id), algorithm=algorithm)
         claims = statements.bind_factor(
             device_id, key, envelope, algorithm=algorithm, digits=digits, label=label
@@ -91,7 +91,7 @@ class Phone(RecoverableDevice):
         The venue is asked about the key's rights before anybody is asked to approve it.
         """
         trader_id, raw = self.account.trader_id, secret.reveal().encode()
-        key = self._sealing_key("exchange")
+        key = self.sealing_key("exchange")
         envelope = seal(raw, key, subject=f"{venue}/{api_key_id}", algorithm=algorithm)
         claims = statements.link(
             self.account.device_id, key, envelope, venue=venue, api_key_id=api_key_id, label=label
@@ -249,7 +249,8 @@ class Phone(RecoverableDevice):
         """Make a lost card useless. Make the new one first."""
         self.call("DELETE", f"/v1/revocation-cards/{card_id}")
 
-    def _sealing_key(self, purpose: str) -> SealingKey:
+    def sealing_key(self, purpose: str) -> SealingKey:
+        """A one-time key to seal a secret to, checked with the pinned identity key."""
         answer = self.call("POST", "/v1/sealing-keys", {"purpose": purpose})
         return check_sealing_key(
             answer.body,

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from scripts.clients.encoding import Json, Secret
 from scripts.clients.http import Api, Bearer, Dpop
 from scripts.clients.keys import Jwk, KeyPair
+from scripts.clients.screens import number_to_show, submit_code
 from scripts.clients.tokens import GrantRequest, grant_from
 
 _RENEW_BEFORE_SECONDS = 30
@@ -121,6 +122,14 @@ class Platform:
         if ip_networks is not None:
             body["ip_networks"] = ip_networks
         return grant_from(self._post("/v1/tokens", body))
+
+    def number(self, trader_id: UUID, approval_id: UUID) -> str:
+        """Four digits to show beside what we asked for; the trader types them on the phone."""
+        return number_to_show(self._api, self._auth(), approval_id, trader_id)
+
+    def submit_code(self, trader_id: UUID, approval_id: UUID, code: str) -> Json:
+        """What the trader typed at ours, read off the phone."""
+        return submit_code(self._api, self._auth(), approval_id, trader_id, code)
 
     def tree(self, token: Secret) -> list[Json]:
         """The trader's keys and grants, first page, as far as the trader lets us see them."""

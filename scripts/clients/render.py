@@ -145,6 +145,17 @@ TEMPLATES: dict[str, Template] = {
             Row("statement_sha256", "Its statement"),
         ),
     ),
+    "device_add/1": Template(
+        "device.add",
+        "Let this phone approve and control?",
+        (
+            Row("name", "Its name", Kind.TEXT),
+            Row("jkt", "Its key, as it shows"),
+            Row("public_jwk.*", "Its key,"),
+            Row("requested_by", "Asked by"),
+            Row("device_id", "Device record"),
+        ),
+    ),
     "factor_add/1": Template("factor.add", "Approve with this from now on?", _FACTOR),
     "factor_remove/1": Template("factor.remove", "Never approve with this again?", _FACTOR),
     "token_lift/1": Template(

@@ -27,6 +27,18 @@ def bind_device(scanned: Enrolment, *, jkt: str, name: str) -> Json:
     }
 
 
+def add_device(trader_id: UUID, approval_id: UUID, *, jkt: str, name: str) -> Json:
+    """By a further phone: its key takes the place that was approved for it."""
+    return {
+        "domain": "tripcord/add-device/v1",
+        "trader_id": str(trader_id),
+        "approval_id": str(approval_id),
+        "jkt": jkt,
+        "name": name,
+        "iat": _now(),
+    }
+
+
 def bind_factor(
     device_id: UUID,
     key: SealingKey,
@@ -83,8 +95,12 @@ def decision(
     shown_digest: bytes,
     verdict: str,
     method: str,
+    number: str | None = None,
 ) -> Json:
-    """Yes or no to exactly the bytes whose digest this phone computed from what it showed."""
+    """Yes or no to exactly the bytes whose digest this phone computed from what it showed.
+
+    `number` goes with `device_number`: as the person read it off the other screen.
+    """
     return {
         "domain": "tripcord/decision/v1",
         "trader_id": str(trader_id),
@@ -94,6 +110,24 @@ def decision(
         "digest": b64url(shown_digest),
         "decision": verdict,
         "method": method,
+        **({} if number is None else {"number": number}),
+        "iat": _now(),
+    }
+
+
+def reveal(
+    trader_id: UUID, device_id: UUID, *, approval_id: UUID, nonce: str, shown_digest: bytes
+) -> Json:
+    """Yes, once the code that this asks for was typed where the request came from."""
+    return {
+        "domain": "tripcord/reveal/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "approval_id": str(approval_id),
+        "nonce": nonce,
+        "digest": b64url(shown_digest),
+        "decision": "approve",
+        "method": "push_otp",
         "iat": _now(),
     }
 

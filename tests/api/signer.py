@@ -67,6 +67,9 @@ _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
         subject_id=new_id(),
         state="denied",
     ),
+    wire.RevealCode: lambda _: wire.RevealedCode(
+        code="1234", expires_at=datetime(2100, 1, 1, tzinfo=UTC)
+    ),
     wire.OpenSealingKey: lambda _: wire.OpenedSealingKey(
         sealing_key_id=new_id(),
         public_point=bytes(65),

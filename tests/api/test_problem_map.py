@@ -22,6 +22,7 @@ FORWARDED = RefusedByPeer
 
 ONE_ANSWER = {
     "token_rejected": {"app.core.token.TokenMalformed", "app.tokens.errors.TokenRejected"},
+    "totp_rejected": {"app.otp.errors.TotpRejected", "app.otp.errors.TotpReplayed"},
 }
 """Different inside, and nobody outside may tell them apart: code and sentence are the same."""
 

@@ -11,10 +11,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from scripts.clients import ladder, statements
+from scripts.clients import factors, ladder, screens, statements
 from scripts.clients.approvals import Decision
 from scripts.clients.bot import Bot, limit_order
-from scripts.clients.browser import Browser
+from scripts.clients.browser import Browser, SignInRefused
 from scripts.clients.encoding import Secret
 from scripts.clients.enrolment import parse_enrolment
 from scripts.clients.http import Api, Dpop, Refused
@@ -30,6 +30,7 @@ from tests.vault.support import Token, find_module, make_token
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 T = TypeVar("T")
+NO = Decision.DENY
 
 
 async def do(work: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -179,6 +180,107 @@ async def test_a_code_and_the_phone_together_make_a_session_and_neither_alone_do
     assert refusals == ["session_code_missing"]
     twice = "SELECT count(*) FROM access_log WHERE rule LIKE 'http_%' AND trader_id = $1"
     assert await rows.fetchval(twice, phone.account.trader_id) == 0
+
+
+async def test_a_number_on_the_browsers_screen_signs_it_in_and_a_wrong_one_ends_it(
+    phone: Phone, api: Api, unchanged: Unchanged
+) -> None:
+    browser, other = Browser(api), Browser(api)
+    for wrong in (True, False):
+        await do(browser.start, phone.account.trader_id)
+        number = await do(browser.number)
+        assert number == await do(browser.number)
+        await do(other.start, phone.account.trader_id)
+        prompt = await do(phone.await_approval, template="sign_in/1")
+        typed = f"{(int(number) + wrong) % 10_000:04d}"
+        if wrong:
+            refused = await code_of(screens.approve_with_number, phone, prompt, typed)
+            assert refused == (403, "wrong_number")
+            with pytest.raises(SignInRefused):
+                await do(browser.await_session, seconds=5)
+            # The other browser's attempt is another request, with a number of its own.
+            await do(phone.decide, await do(phone.await_approval, template="sign_in/1"), NO)
+        else:
+            await do(screens.approve_with_number, phone, prompt, typed)
+            token = await do(browser.await_session, seconds=5)
+            assert (await do(api.call, "GET", "/v1/tokens", auth=Dpop(browser._key, token))).body
+    other._key = KeyPair.p256()
+    assert await unchanged(code_of(other.number)) == (404, "session_not_found")
+
+
+async def test_a_platform_shows_the_number_of_what_it_asked_for_and_of_nothing_else(
+    phone: Phone, shop: Platform, api: Api, rows: asyncpg.Connection, unchanged: Unchanged
+) -> None:
+    trader_id = phone.account.trader_id
+    token = await do(shop.request_token, trader_id=trader_id, label="x", scope=["tree.read"])
+    number = await do(shop.number, trader_id, token.approval_id)
+    row = await add_platform(rows)
+    rival = Platform(api, client_id=str(row.platform_id), key=row.key)
+    await do(rival.access_token)
+    strange = await unchanged(code_of(rival.number, trader_id, token.approval_id))
+    assert strange == (404, "trader_not_found")
+    prompt = await do(phone.await_approval, template="token_child/1")
+    # Reading is not for a code that a phone tells: what widens never is.
+    assert await unchanged(code_of(screens.reveal_code, phone, prompt)) == (403, "factor_too_weak")
+    early = await code_of(shop.submit_code, trader_id, token.approval_id, "12345678")
+    assert early == (403, "push_code_rejected")
+    outcome = (await do(screens.approve_with_number, phone, prompt, number))["outcome"]
+    assert outcome["subject_id"] == str(token.token_id)
+    over = await unchanged(code_of(shop.number, trader_id, token.approval_id))
+    assert over == (409, "approval_not_pending")
+
+
+async def test_a_further_phone_joins_by_an_approval_and_both_hold_the_cord(
+    phone: Phone, unchanged: Unchanged
+) -> None:
+    await do(phone.enrol_totp, label="app")
+    tablet, thief = Phone(name="a tablet", inbox=None), Phone(name="a tablet", inbox=None)
+    try:
+        invitation = await do(phone.ask_addition, tablet.offer())
+        early = await unchanged(code_of(tablet.join, invitation))
+        assert early == (409, "approval_not_approved")
+        prompt = await do(phone.await_approval, template="device_add/1")
+        assert ("Its key, as it shows", tablet.key.jkt) in prompt.screen.lines
+        await do(phone.decide, prompt, Decision.APPROVE)
+        refused = await unchanged(code_of(thief.join, invitation))
+        assert refused == (403, "enrolment_refused")
+        first = await do(tablet.join, invitation)
+        again = await do(tablet.join, invitation)
+        assert again.device_token.reveal() == first.device_token.reveal()
+        listed = (await do(tablet.call, "GET", "/v1/devices")).body["items"]
+        assert {item["device_id"] for item in listed} == {
+            str(phone.account.device_id), str(first.device_id),
+        }  # fmt: skip
+        await do(tablet.pull_the_cord)
+        assert (await code_of(phone.pending))[0] == 401
+    finally:
+        tablet.close()
+        thief.close()
+
+
+async def test_an_authenticator_is_added_and_removed_by_the_phone(
+    phone: Phone, unchanged: Unchanged
+) -> None:
+    first = await do(phone.enrol_totp, label="app")
+    second = await do(factors.begin_adding, phone, label="another")
+    early = await unchanged(code_of(second.finish))
+    assert early == (409, "approval_not_approved")
+    prompt = await do(phone.await_approval, template="factor_add/1")
+    assert ("Your name for it", "another") in prompt.screen.lines
+    await do(phone.decide, prompt, Decision.APPROVE)
+    factor_id = await do(second.finish)
+    assert {one["factor_id"] for one in await do(factors.listed, phone)} == {
+        str(first), str(factor_id),
+    }  # fmt: skip
+    await do(factors.ask_removal, phone, first)
+    prompt = await do(phone.await_approval, template="factor_remove/1")
+    unnamed = await code_of(phone.decide, prompt, Decision.APPROVE)
+    assert unnamed == (422, "factor_unnamed")
+    answer = await do(factors.approve_with, phone, prompt, factor_id, second.codes.next_code())
+    assert answer["outcome"]["state"] == "removed"
+    assert [one["factor_id"] for one in await do(factors.listed, phone)] == [str(factor_id)]
+    last = await unchanged(code_of(factors.ask_removal, phone, factor_id))
+    assert last == (409, "last_factor")
 
 
 async def test_a_frozen_phone_lets_itself_go_with_its_code_and_is_refused_all_else(

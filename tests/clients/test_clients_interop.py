@@ -243,6 +243,14 @@ def actions() -> list[Any]:
             )
             for factor in (service_actions.FactorAdd, service_actions.FactorRemove)
         ),
+        service_actions.DeviceAdd(
+            trader_id=TRADER,
+            device_id=OTHER,
+            name="tablet",
+            jkt="j",
+            public_jwk={"kty": "EC", "crv": "P-256", "x": "x", "y": "y"},
+            requested_by="device:x",
+        ),
         service_actions.TokenChild(
             trader_id=TRADER,
             token_id=OTHER,

@@ -34,6 +34,7 @@ TABLES: dict[str, str] = {
     "outbox": "signer S, dispatcher SU",
     "platform": "api S, signer S, operator SIU",
     "platform_token": "api S, signer SIU",
+    "push_otp": "signer SIU",
     "push_registration": "api SU, signer SI, dispatcher SU",
     "re_enrolment": "api S, signer SIU",
     "recovery_code": "api S, signer SI",
@@ -56,7 +57,7 @@ TABLES: dict[str, str] = {
     "webhook": "api SIU, signer S, dispatcher SU, operator S",
     "webhook_key": "api SIU, dispatcher S",
     "wrapped_secret": "signer SID",
-    "wrapped_seed": "signer SI",
+    "wrapped_seed": "signer SID",
 }
 FUNCTIONS: dict[str, set[str]] = {
     "append_entry": {"api", "signer", "courier", "operator", "cord"},
@@ -192,7 +193,10 @@ UPDATABLE: dict[tuple[str, str], set[str]] = {
     ("signer", "access_log_head"): {"checkpointed_position"},
     ("signer", "re_enrolment"): {"state", "ended_at", "ended_by", "version", "mac"},
     ("signer", "recovery_state"): {"failures", "last_failed_at"},
-    ("signer", "totp_factor"): {"root_id", "version", "mac"},
+    ("signer", "push_otp"): {
+        "root_id", "device_id", "statement", "tag", "made_at", "expires_at", "attempts", "used_at",
+    },
+    ("signer", "totp_factor"): {"root_id", "removed_at", "version", "mac"},
     ("courier", "cleanup_item"): {"state", "attempts", "due_at", "last_outcome"},
     ("courier", "revocation"): {"cleanup_state"},
     ("operator", "platform"): {"jwks", "disabled_at", "retired_key_ids"},
@@ -245,6 +249,9 @@ async def test_nothing_is_born_decided_proven_or_redeemed(admin: asyncpg.Connect
         ("re_enrolment.ended", "signer"),
         ("recovery_codes.bound", "signer"),
         ("factor.carried_over", "signer"),
+        ("factor.removed", "signer"),
+        ("approval.number_shown", "signer"),
+        ("approval.code_revealed", "signer"),
         ("venue.contained", "operator"),
     ],
 )

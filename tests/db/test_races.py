@@ -231,7 +231,7 @@ async def test_guesses_are_charged_one_by_one_however_many_come_at_once(
     moment = now()
 
     async def reserve(tx: Tx, _: int) -> bool:
-        return await otp.reserve_attempt(tx, tree.trader_id, moment) is not None
+        return await otp.reserve_attempt(tx, tree.trader_id, tree.root, moment) is not None
 
     assert len(await wins(processes, reserve)) == otp.MAX_CONSECUTIVE_FAILURES
     state = await admin.fetchrow("SELECT * FROM totp_state WHERE factor_id = $1", factor)

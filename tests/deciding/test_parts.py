@@ -8,8 +8,8 @@ import pytest
 
 from app.core.errors import Malformed
 from app.core.statements import Decision
-from app.deciding.methods import METHOD_STRENGTH, check_parts
-from app.guardrails.strength import Strength
+from app.deciding.methods import check_parts
+from app.guardrails.strength import METHOD_STRENGTH, Strength
 
 PARTS = {"code": "123456", "assertion": b"{}", "number": "1234"}
 TAKES = {"totp": "code", "push_otp": "code", "webauthn": "assertion", "device_number": "number"}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from app.core.origin import Origin
-from app.verbs.wire import OrderOutcome, SignOrder
+from app.verbs.wire import Decide, OrderOutcome, RevealCode, RevealedCode, SignOrder
 from tests.core.keys import Ed25519, jws
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Bot:
         return SignOrder(
             trader_id=self.trader.trader_id, grant_id=self.grant_id,
             order=jws(model or self.model, typ, claims), approval_id=None,
-            origin=Origin(actor=f"grant:{self.grant_id}", address="192.0.2.2"),
+            origin=self.origin,
         )  # fmt: skip
 
     async def place(self, *arguments: str, **changes: Any) -> OrderOutcome:
@@ -69,6 +69,28 @@ class Bot:
         held = await self.hold()
         await self.trader.approve(held.approval_id)
         return held
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(actor=f"grant:{self.grant_id}", address="192.0.2.2")
+
+    def number_request(self, approval_id: UUID) -> RevealCode:
+        """What the bot shows beside its order."""
+        return RevealCode(
+            trader_id=self.trader.trader_id, approval_id=approval_id, statement=None,
+            origin=self.origin,
+        )  # fmt: skip
+
+    async def number(self, approval_id: UUID) -> str:
+        shown: RevealedCode = await self.trader.signer.ask(self.number_request(approval_id))
+        return shown.code
+
+    def typed_request(self, approval_id: UUID, code: str) -> Decide:
+        """The code that the person typed at the bot's."""
+        return Decide(
+            trader_id=self.trader.trader_id, approval_id=approval_id, statement=None, code=code,
+            origin=self.origin,
+        )  # fmt: skip
 
     def execute(self, approval_id: UUID) -> SignOrder:
         return SignOrder(

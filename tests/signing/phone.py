@@ -17,6 +17,7 @@ from app.verbs.wire import (
     ImportSecret,
     OpenedSealingKey,
     OpenSealingKey,
+    RevealCode,
     SealChange,
     SealedEnvelope,
     VenueRead,
@@ -169,6 +170,17 @@ class Phone:
             trader_id=self.trader_id, approval_id=approval_id,
             statement=await self.decision(approval_id, decision, device=device, claims=claims),
             code=shown_code if code == "" else code, origin=self.origin,
+        )  # fmt: skip
+
+    async def reveal_request(
+        self, approval_id: UUID, *, device: P256 | None = None, **changes: Any
+    ) -> RevealCode:
+        """A yes that waits for a code to be typed; `changes` are of the claims."""
+        claims = {"domain": "tripcord/reveal/v1", "method": "push_otp"} | changes
+        statement = await self.decision(approval_id, device=device, claims=claims)
+        return RevealCode(
+            trader_id=self.trader_id, approval_id=approval_id, statement=statement,
+            origin=self.origin,
         )  # fmt: skip
 
     def seal_request(self, approval_id: UUID) -> SealChange:

@@ -33,7 +33,7 @@ async def test_of_two_approvals_that_race_with_one_code_one_is_decided(
     outcomes = await asyncio.gather(
         *(signer.ask(request) for request in requests), return_exceptions=True
     )
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Decided", "TotpRejected"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Decided", "TotpReplayed"]
     states = [
         await signer.admin.fetchval(
             "SELECT state FROM approval WHERE approval_id = $1", held.approval_id
@@ -55,6 +55,46 @@ async def test_a_code_is_worth_nothing_after_it_was_used(
     # An earlier step than the last used one neither, although it is inside the window.
     earlier = await trader.decide_request(second.approval_id, code=trader.code(step=-1))
     assert await signer.refusal(earlier) == "totp_rejected"
+
+
+async def warnings(signer: Signer, trader: Trader) -> tuple[int, int]:
+    """Replays in the log, and security doorbells."""
+    log = await signer.log(trader.trader_id)
+    replays = [(e["outcome"], e["subject_id"]) for e in log if e["event"] == "factor.code_replayed"]
+    assert set(replays) <= {("refused", trader.factor_id)}
+    rung: int = await signer.admin.fetchval(
+        "SELECT count(*) FROM outbox WHERE trader_id = $1 AND topic = 'security'",
+        trader.trader_id,
+    )
+    return len(replays), rung
+
+
+async def test_a_replay_is_told_to_the_devices_once_in_a_while_and_logged_each_time(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    await signer.admin.execute(
+        "INSERT INTO push_registration VALUES ($1, $2, 'fcm', 'fid', 'r')",
+        *(trader.trader_id, trader.bound.device_id),
+    )
+    first, second = await bot.hold(), await bot.hold()
+    await trader.let_time_pass()
+    code = trader.code()
+    await signer.ask(await trader.decide_request(first.approval_id, code=code))
+    assert await warnings(signer, trader) == (0, 0)
+    replay = await trader.decide_request(second.approval_id, code=code)
+    for count in (1, 2):
+        assert await signer.refusal(replay) == "totp_rejected"
+        assert await warnings(signer, trader) == (count, 1)
+    # Merely wrong is no replay.
+    wrong = await trader.decide_request(second.approval_id, code=trader.code(step=9))
+    assert await signer.refusal(wrong) == "totp_rejected"
+    assert await warnings(signer, trader) == (2, 1)
+    await signer.as_owner(
+        ("UPDATE totp_state SET warned_at = $2 WHERE trader_id = $1",
+         trader.trader_id, signer.clock.now() - timedelta(seconds=otp.WARN_AGAIN_SECONDS))
+    )  # fmt: skip
+    assert await signer.refusal(replay) == "totp_rejected"
+    assert await warnings(signer, trader) == (3, 2)
 
 
 async def test_64_tries_at_one_approval_decide_it_once_and_charge_what_was_tried(

@@ -14,6 +14,7 @@ from tests.signing.trader import Trader
 API = {
     "bind_device", "bind_factor", "open_sealing_key", "import_secret", "decide", "seal_change",
     "sign_order", "status", "bind_recovery_codes", "begin_re_enrolment", "end_re_enrolment",
+    "reveal_code",
 }  # fmt: skip
 COURIER = {"venue_read", "clean_up", "status"}
 DISPATCHER = {"sign_statement", "status"}
@@ -82,5 +83,5 @@ async def test_a_verb_of_the_other_socket_an_unknown_one_and_a_field_more_are_no
 
 
 def test_what_carries_a_token_or_a_signed_request_does_not_show_it() -> None:
-    for shape in (wire.BoundDevice, wire.EndedReEnrolment, wire.Release):
+    for shape in (wire.BoundDevice, wire.RevealedCode, wire.EndedReEnrolment, wire.Release):
         assert "__repr__" in vars(shape)

@@ -4,6 +4,8 @@ import json
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from app.approvals.actions import Amount
 from app.core import token
 from app.core.ids import new_id
@@ -133,6 +135,15 @@ class Trader(Phone):
     async def approve(self, approval_id: UUID) -> Decided:
         await self.let_time_pass()
         decided: Decided = await self.signer.ask(await self.decide_request(approval_id))
+        return decided
+
+    async def approve_named(self, approval_id: UUID) -> Decided:
+        """As `approve`, for a trader with several authenticators: the first one's code."""
+        await self.let_time_pass()
+        request = await self.decide_request(approval_id)
+        decided: Decided = await self.signer.ask(
+            msgspec.structs.replace(request, factor_id=self.factor_id)
+        )
         return decided
 
     async def approve_and_seal(self, approval_id: UUID) -> None:
