@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.approvals import rules, store
-from app.approvals.actions import A, read_action
+from app.approvals.actions import A, action_bytes, read_action
 from app.approvals.errors import (
     ActionMismatch,
     ApprovalNotApproved,
@@ -77,8 +77,9 @@ class Executions:
         if METHOD_STRENGTH[decision.method] < required_strength(NORMAL, action_type):
             raise FactorTooWeak
         # (5) The action itself, then use it up: once.
+        # One spelling only: an id in other letters reads the same, and was not what was shown.
         action = read_action(approval.action, shape)
-        if action.trader_id != trader_id:
+        if action.trader_id != trader_id or action_bytes(action) != approval.action:
             raise ActionMismatch
         if not await store.consume(tx, trader_id, approval_id, now):
             raise ApprovalNotApproved

@@ -13,11 +13,11 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from scripts.drills import common, revoke_race, timing
+from scripts.drills import common, races, revoke_race, timing
 from scripts.drills.common import Ask, Drill, DrillFailed
 from scripts.drills.stage import StageFailed
 
-DRILLS: tuple[Drill, ...] = (revoke_race.DRILL, timing.DRILL)
+DRILLS: tuple[Drill, ...] = (races.DRILL, revoke_race.DRILL, timing.DRILL)
 _NO_VERDICT = 2
 
 

@@ -26,7 +26,7 @@ from app.approvals.actions import (
 from app.approvals.models import Approval, ApprovalState
 from app.core.canonical import sha256
 from app.core.ids import new_id
-from tests.core.keys import Ed25519, text
+from tests.core.keys import P256, Ed25519, text
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
 from tests.signing.trader import Trader
@@ -34,6 +34,14 @@ from tests.signing.trader import Trader
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
+_DECISION = """
+    INSERT INTO decision
+    VALUES ($1, $2, $3, $4, $5, $6, 'approve', 'device_number', NULL, $7, now(), 1, $8)
+"""
+_PUSH_OTP = """
+    INSERT INTO push_otp
+    VALUES ($1, $2, $3, $4, $5, $6, now(), now() + interval '1 minute', 0, NULL)
+"""
 
 
 async def insert_approval(
@@ -272,3 +280,93 @@ async def test_an_action_that_is_not_canonical_is_not_carried_out(
         await trader.approve(approval)
         assert await signer.refusal(trader.seal_request(approval)) == "action_mismatch"
     assert bot.sequence == 0
+
+
+async def test_what_a_thief_types_for_a_person_is_a_guess_and_ends_the_request(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    """It may ask for numbers, as it relays them; it has no phone's signature to put them in."""
+    held = await bot.hold()
+    number = await bot.number(held.approval_id)
+    claims = {"method": "device_number", "number": number}
+    forged = await trader.decide_request(held.approval_id, code=None, claims=claims, device=P256())
+    assert await signer.refusal(forged) == "signature_rejected"
+    # What the phone signed with another number is not made right by what is sent beside it.
+    other = f"{(int(number) + 1) % 10_000:04d}"
+    typed = await trader.decide_request(
+        held.approval_id, code=None, claims=claims | {"number": other}
+    )
+    beside = msgspec.structs.replace(typed, code=number)
+    assert await signer.refusal(beside) == "malformed"
+    assert await signer.refusal(typed) == "wrong_number"
+    assert (await signer.ask(bot.execute(held.approval_id))).state == "refused"
+    assert signer.signatures() == 0
+
+
+async def test_a_phones_word_about_one_request_is_none_about_another(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    """Swapped digests, nonces and ids: the statement, the number and the row are one request's."""
+    mine, wanted = await bot.hold(), await bot.hold()
+    number = await bot.number(mine.approval_id)
+    claims = {"method": "device_number", "number": number}
+    signed = await trader.decide_request(mine.approval_id, code=None, claims=claims)
+    crossed = msgspec.structs.replace(signed, approval_id=wanted.approval_id)
+    assert await signer.refusal(crossed) == "approval_not_found"
+    # The row of the other one edited to be word for word what was signed, but for its id.
+    row = await signer.admin.fetchrow(
+        "SELECT nonce, action FROM approval WHERE approval_id = $1", mine.approval_id
+    )
+    await signer.as_owner(
+        ("UPDATE approval SET nonce = $2, action = $3, digest = sha256($3) WHERE approval_id = $1",
+         wanted.approval_id, row["nonce"], row["action"])
+    )  # fmt: skip
+    assert await signer.refusal(crossed) == "approval_not_found"
+    twin = await trader.decide_request(wanted.approval_id, code=None, claims=claims)
+    # Its number is its own, although nonce, digest and requester are the same.
+    assert await signer.refusal(twin) == "wrong_number"
+    assert (await bot.row(wanted.order_id))["state"] == "refused"
+    assert (await bot.row(mine.order_id))["state"] == "held"
+    assert signer.signatures() == 0
+
+
+async def test_a_decision_by_a_number_that_nobody_compared_is_no_evidence(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    """The phone's true signature with a wrong number, and a row that says it was right."""
+    held = await bot.hold()
+    number = await bot.number(held.approval_id)
+    other = f"{(int(number) + 1) % 10_000:04d}"
+    claims = {"method": "device_number", "number": other}
+    statement = await trader.decision(held.approval_id, claims=claims)
+    shown = await signer.admin.fetchrow(
+        "SELECT nonce, digest FROM approval WHERE approval_id = $1", held.approval_id
+    )
+    await signer.as_owner(
+        ("UPDATE approval SET state = 'approved', decided_at = now() WHERE approval_id = $1",
+         held.approval_id),
+        (_DECISION, trader.trader_id, held.approval_id, trader.root_id,
+         trader.bound.device_id, shown["nonce"], shown["digest"], statement,
+         secrets.token_bytes(32)),
+    )  # fmt: skip
+    assert await signer.refusal(bot.execute(held.approval_id)) == "evidence_forged"
+    assert signer.signatures() == 0
+
+
+async def test_a_told_code_of_its_own_making_decides_nothing(
+    signer: Signer, trader: Trader, bot: Bot
+) -> None:
+    held = await bot.hold()
+    made_up = bot.typed_request(held.approval_id, "12345678")
+    assert await signer.refusal(made_up) == "push_code_rejected"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with signer.api.transaction() as tx:
+            await tx.execute("SELECT * FROM push_otp WHERE trader_id = $1", trader.trader_id)
+    # A row written by somebody with the database in his hands, with the device's old word in it.
+    statement = await trader.decision(held.approval_id, claims={"method": "push_otp"})
+    await signer.as_owner(
+        (_PUSH_OTP, trader.trader_id, held.approval_id, trader.root_id, trader.bound.device_id,
+         statement, secrets.token_bytes(32)),
+    )  # fmt: skip
+    assert await signer.refusal(made_up) == "push_code_rejected"
+    assert signer.signatures() == 0
