@@ -11,10 +11,11 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from scripts.benches import breakglass, cascade, introspect, sign
+from scripts.benches import approve, breakglass, cascade, introspect, sign
 from scripts.benches.common import BenchFailed
 
 BENCHES = {
+    "approve": approve.run,
     "sign": sign.run,
     "cascade": cascade.run,
     "breakglass": breakglass.run,

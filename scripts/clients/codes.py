@@ -66,6 +66,10 @@ class CodeBook:
     def __repr__(self) -> str:
         return "CodeBook(…)"
 
+    def code_at(self, step: int) -> str:
+        """The code of one step, used or not: for who tries things, never for an app."""
+        return self._totp.generate_otp(step)
+
     def next_code(self) -> str:
         """The lowest code that is still unused and will still be accepted on arrival."""
         step = max(self._last_step + 1, _step(self._now() + _TRAVEL_SECONDS) - 1)
