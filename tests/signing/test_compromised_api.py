@@ -272,8 +272,12 @@ async def test_an_action_that_is_not_canonical_is_not_carried_out(
 ) -> None:
     requested, _ = await trader.request_grant()
     shown = a_grant(trader, requested.bearer.token_id, Ed25519())
-    raw = action_bytes(shown)
-    for odd in (raw.replace(b":", b": ", 1), raw + b" ", raw[:-1] + b',"venue":"sandbox"}'):
+    raw, own = action_bytes(shown), str(trader.credential_id).encode()
+    odds = [raw.replace(b":", b": ", 1), raw + b" ", raw[:-1] + b',"venue":"sandbox"}']
+    # Canonical, and read as the same action: and yet not what we would have asked.
+    odds += [raw.replace(own, own.upper()), raw.replace(own, own.replace(b"-", b""))]
+    assert raw not in odds
+    for odd in odds:
         approval = await insert_approval(
             signer, shown, "bot.grant", requested.bearer.token_id, raw=odd
         )
