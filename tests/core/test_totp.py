@@ -59,6 +59,16 @@ def test_codes_and_their_steps_are_those_of_rfc_6238(algorithm: str) -> None:
         assert step == at // 30
 
 
+@pytest.mark.parametrize("algorithm", ["SHA1", "SHA256", "SHA512"])
+def test_six_digits_are_the_last_six_of_eight(algorithm: str) -> None:
+    """RFC 6238 has vectors of eight digits only; both are one number, modulo a power of ten."""
+    for at, code in zip(RFC6238_TIMES, RFC6238_CODES[algorithm], strict=True):
+        steps = candidate_steps(datetime.fromtimestamp(at, tz=UTC))
+        tags = hmacs(steps, algorithm)
+        step = matching_step(tags, steps, code=code[2:], digits=6, last_used_step=-1)
+        assert step == at // 30
+
+
 def test_the_window_is_one_step_on_either_side() -> None:
     assert candidate_steps(NOW) == [STEP - 1, STEP, STEP + 1]
     for near in (STEP - 1, STEP, STEP + 1):
