@@ -22,6 +22,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from app.api import problems
 from app.api.approvals import ApprovalController
+from app.api.asking import ActionTypeController, AskingController
 from app.api.blast import BlastRadiusController
 from app.api.card_page import CardPageController
 from app.api.cards import CardController, SettingController
@@ -75,6 +76,8 @@ _CORD_LANE_CONNECTIONS = 4
 CONTROLLERS = (
     AccessLogController,
     ApprovalController,
+    AskingController,
+    ActionTypeController,
     BalanceController,
     BlastRadiusController,
     NarrowingRadiusController,

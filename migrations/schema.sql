@@ -338,6 +338,19 @@ END $$;
 
 ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE approval SET state = 'cancelled', decided_at = p_now
+     WHERE trader_id = p_trader AND approval_id = p_approval AND requester = p_requester
+       AND state = 'pending' AND expires_at > p_now;
+    RETURN FOUND;
+END $$;
+
+ALTER FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1068,10 +1081,12 @@ CREATE FUNCTION public.refuse_illegal_transition() RETURNS trigger
     AS $$
 BEGIN
     IF ROW(NEW.trader_id, NEW.approval_id, NEW.requester, NEW.action_type, NEW.action, NEW.digest,
-           NEW.nonce, NEW.required_strength, NEW.subject_id, NEW.created_at, NEW.expires_at)
+           NEW.nonce, NEW.required_strength, NEW.subject_id, NEW.created_at, NEW.expires_at,
+           NEW.lineage, NEW.intent, NEW.prompt)
        IS DISTINCT FROM
        ROW(OLD.trader_id, OLD.approval_id, OLD.requester, OLD.action_type, OLD.action, OLD.digest,
-           OLD.nonce, OLD.required_strength, OLD.subject_id, OLD.created_at, OLD.expires_at) THEN
+           OLD.nonce, OLD.required_strength, OLD.subject_id, OLD.created_at, OLD.expires_at,
+           OLD.lineage, OLD.intent, OLD.prompt) THEN
         RAISE EXCEPTION 'what is asked never changes' USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state <> OLD.state AND NOT (
@@ -1592,6 +1607,10 @@ CREATE TABLE public.approval (
     expires_at timestamp with time zone NOT NULL,
     decided_at timestamp with time zone,
     consumed_at timestamp with time zone,
+    lineage text DEFAULT ''::text NOT NULL,
+    intent text DEFAULT ''::text NOT NULL,
+    prompt text DEFAULT 'rang'::text NOT NULL,
+    CONSTRAINT a_prompt_rang_or_not CHECK ((prompt = ANY (ARRAY['rang'::text, 'silent'::text, 'gathered'::text]))),
     CONSTRAINT approval_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT approval_nonce_check CHECK ((octet_length(nonce) = 32)),
     CONSTRAINT approval_required_strength_check CHECK ((required_strength = ANY (ARRAY['out_of_band'::text, 'medium'::text, 'strong'::text, 'phishing_resistant'::text]))),
@@ -1603,6 +1622,16 @@ CREATE TABLE public.approval (
 );
 
 ALTER TABLE public.approval OWNER TO tripcord_owner;
+
+CREATE TABLE public.batch_leaf (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    leaf_no smallint NOT NULL,
+    consumed_at timestamp with time zone NOT NULL,
+    CONSTRAINT batch_leaf_leaf_no_check CHECK (((leaf_no >= 0) AND (leaf_no <= 49)))
+);
+
+ALTER TABLE public.batch_leaf OWNER TO tripcord_owner;
 
 CREATE TABLE public.checkpoint (
     shard text NOT NULL,
@@ -1779,6 +1808,16 @@ CREATE TABLE public.market_snapshot (
 );
 
 ALTER TABLE public.market_snapshot OWNER TO tripcord_owner;
+
+CREATE TABLE public.muted_lineage (
+    trader_id uuid NOT NULL,
+    lineage text NOT NULL,
+    approval_id uuid NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT muted_lineage_lineage_check CHECK ((lineage <> ''::text))
+);
+
+ALTER TABLE public.muted_lineage OWNER TO tripcord_owner;
 
 CREATE TABLE public.outbox (
     trader_id uuid NOT NULL,
@@ -2137,6 +2176,9 @@ ALTER TABLE ONLY public.access_log
 ALTER TABLE ONLY public.approval
     ADD CONSTRAINT approval_pkey PRIMARY KEY (trader_id, approval_id);
 
+ALTER TABLE ONLY public.batch_leaf
+    ADD CONSTRAINT batch_leaf_pkey PRIMARY KEY (trader_id, approval_id, leaf_no);
+
 ALTER TABLE ONLY public.bot_grant
     ADD CONSTRAINT bot_grant_pkey PRIMARY KEY (trader_id, grant_id);
 
@@ -2184,6 +2226,9 @@ ALTER TABLE ONLY public.market_price
 
 ALTER TABLE ONLY public.market_snapshot
     ADD CONSTRAINT market_snapshot_pkey PRIMARY KEY (venue_id, market);
+
+ALTER TABLE ONLY public.muted_lineage
+    ADD CONSTRAINT muted_lineage_pkey PRIMARY KEY (trader_id, lineage);
 
 ALTER TABLE ONLY public.node_usage
     ADD CONSTRAINT node_usage_pkey PRIMARY KEY (trader_id, token_id, day, quote);
@@ -2271,7 +2316,11 @@ ALTER TABLE ONLY public.wrapped_seed
 
 CREATE INDEX access_log_head_changed ON public.access_log_head USING btree (trader_id, chain) WHERE ("position" <> checkpointed_position);
 
+CREATE INDEX approval_of_lineage ON public.approval USING btree (trader_id, lineage, created_at);
+
 CREATE INDEX approval_pending ON public.approval USING btree (trader_id, created_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX approval_rang ON public.approval USING btree (trader_id, created_at) WHERE (prompt = 'rang'::text);
 
 CREATE INDEX bot_order_held ON public.bot_order USING btree (trader_id, order_id) WHERE (state = 'held'::text);
 
@@ -2315,6 +2364,8 @@ CREATE TRIGGER access_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 
 CREATE TRIGGER approval_state_machine BEFORE UPDATE ON public.approval FOR EACH ROW EXECUTE FUNCTION public.refuse_illegal_transition();
 
+CREATE TRIGGER batch_leaf_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.batch_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER checkpoint_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER checkpoint_leaf_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2328,6 +2379,8 @@ CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON pu
 CREATE TRIGGER heartbeat_only_grows BEFORE UPDATE ON public.device_heartbeat FOR EACH ROW EXECUTE FUNCTION public.refuse_time_back();
 
 CREATE TRIGGER only_the_signer_tells_of_loosening BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['token.lifted'::text, 'device.heartbeat'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
+
+CREATE TRIGGER only_the_signer_tells_of_redeeming BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['approval.redeemed'::text, 'approvals.batched'::text, 'approval.expired'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
 
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
 
@@ -2347,6 +2400,9 @@ CREATE TRIGGER totp_step_only_grows BEFORE UPDATE ON public.totp_state FOR EACH 
 
 ALTER TABLE ONLY public.approval
     ADD CONSTRAINT approval_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.batch_leaf
+    ADD CONSTRAINT batch_leaf_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
 
 ALTER TABLE ONLY public.bot_grant
     ADD CONSTRAINT bot_grant_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
@@ -2440,6 +2496,12 @@ ALTER TABLE ONLY public.market_price
 
 ALTER TABLE ONLY public.market_snapshot
     ADD CONSTRAINT market_snapshot_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES public.venue(venue_id);
+
+ALTER TABLE ONLY public.muted_lineage
+    ADD CONSTRAINT muted_lineage_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.muted_lineage
+    ADD CONSTRAINT muted_lineage_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
 ALTER TABLE ONLY public.node_usage
     ADD CONSTRAINT node_usage_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
@@ -2576,6 +2638,8 @@ GRANT UPDATE(notional) ON TABLE public.bot_order TO tripcord_signer;
 
 GRANT UPDATE(quote) ON TABLE public.bot_order TO tripcord_signer;
 
+GRANT UPDATE(approval_id) ON TABLE public.bot_order TO tripcord_signer;
+
 GRANT UPDATE(state) ON TABLE public.bot_order TO tripcord_signer;
 
 GRANT UPDATE(rule) ON TABLE public.bot_order TO tripcord_signer;
@@ -2602,6 +2666,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) TO tripcord_signer;
@@ -2750,6 +2817,7 @@ GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smalli
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_cord;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_operator;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) TO tripcord_api;
@@ -2805,6 +2873,18 @@ GRANT INSERT(expires_at) ON TABLE public.approval TO tripcord_signer;
 GRANT UPDATE(decided_at) ON TABLE public.approval TO tripcord_signer;
 
 GRANT UPDATE(consumed_at) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(lineage) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(lineage) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(intent) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(intent) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(prompt) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(prompt) ON TABLE public.approval TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.batch_leaf TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.batch_leaf TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.checkpoint TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.checkpoint TO tripcord_signer;
@@ -2890,6 +2970,13 @@ GRANT SELECT ON TABLE public.lost_device TO tripcord_signer;
 GRANT SELECT ON TABLE public.market_snapshot TO tripcord_signer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.market_snapshot TO tripcord_courier;
 GRANT SELECT ON TABLE public.market_snapshot TO tripcord_api;
+
+GRANT SELECT ON TABLE public.muted_lineage TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.muted_lineage TO tripcord_signer;
+
+GRANT UPDATE(approval_id) ON TABLE public.muted_lineage TO tripcord_signer;
+
+GRANT UPDATE(until) ON TABLE public.muted_lineage TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.outbox TO tripcord_dispatcher;
 

@@ -101,6 +101,11 @@ class Event(StrEnum):
     WEBHOOK_DELETED = "webhook.deleted"
     WEBHOOK_DISABLED = "webhook.disabled"
     STATEMENT_REFUSED = "statement.refused"
+    # the life of an approval beside its decision
+    APPROVAL_CANCELLED = "approval.cancelled"
+    APPROVAL_EXPIRED = "approval.expired"
+    APPROVALS_BATCHED = "approvals.batched"
+    APPROVAL_REDEEMED = "approval.redeemed"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.accesslog.models import Event
-from app.api import shapes
+from app.api import shapes, shapes_asking
+from app.api.asking import ask_externally, platform_principal
 from app.api.edge import AnyRequest, Principal
 from app.api.services import Services
 from app.approvals import store
@@ -35,6 +36,8 @@ LONGEST_WAIT_SECONDS = 25
 _POLL = timedelta(milliseconds=250)
 _PAGE = 50
 _RUNGS = tuple(Rung)
+_NOBODY = UUID(int=0)
+_PLATFORMS = (TokenKind.PLATFORM, TokenKind.CLIENT)
 
 WaitSeconds = Annotated[int, QueryParameter(ge=0, le=LONGEST_WAIT_SECONDS)]
 
@@ -56,9 +59,24 @@ class ApprovalController(Controller):
         found = await _wait_for(services, principal, cursor or UUID(int=0), wait)
         await services.edge.log(principal, Event.APPROVALS_READ)
         return shapes.Page(
-            items=[_view(approval) for approval in found],
+            items=[_view(approval, services.clock.now()) for approval in found],
             cursor=str(found[-1].approval_id) if len(found) == _PAGE else None,
         )
+
+    @post()
+    async def ask(
+        self,
+        request: AnyRequest,
+        data: JSONBody[shapes_asking.NewApproval],
+        services: NamedDependency[Services],
+    ) -> shapes_asking.AskedApproval:
+        """Ask a trader for something the platform itself will do.
+
+        By the client's token, or by a platform token with `approvals.request`. What Tripcord
+        carries out itself has routes of its own. 429 with `Retry-After` where this platform has
+        asked enough for now; nothing is queued then.
+        """
+        return await ask_externally(services, request, data)
 
     @get("/{approval_id:uuid}")
     async def read(
@@ -66,22 +84,25 @@ class ApprovalController(Controller):
         request: AnyRequest,
         approval_id: FromPath[UUID],
         services: NamedDependency[Services],
+        trader_id: FromQuery[UUID | None] = None,
     ) -> shapes.ApprovalView:
-        """One approval; a platform token sees those that its platform asked for."""
-        principal = await services.edge.token(
-            request, TokenKind.DEVICE, TokenKind.PLATFORM, verb=Verb.LIFT
-        )
+        """One approval; a platform sees those it asked for, by its token in the tree or by its
+        client token, which names the trader.
+        """
+        principal = await _reader(services, request, trader_id)
         principal.require("approvals.read")
         async with services.db.session() as tx:
-            approval = await store.get(tx, principal.trader, approval_id)
+            approval = await store.get(tx, principal.trader_id or trader_id or _NOBODY, approval_id)
         if approval is None or not _own_lift(principal, approval):
             check_rung(_RUNGS[principal.level], Verb.READ, node_id=principal.token_id)
         if approval is None:
             raise ApprovalNotFound
-        if principal.kind is TokenKind.PLATFORM and approval.requester != principal.origin.actor:
+        if principal.kind in _PLATFORMS and approval.requester != principal.origin.actor:
             raise ApprovalNotFound
-        await services.edge.log(principal, Event.APPROVALS_READ, subject_id=approval_id)
-        return _view(approval)
+        await services.edge.log(
+            principal, Event.APPROVALS_READ, trader_id=approval.trader_id, subject_id=approval_id
+        )
+        return _view(approval, services.clock.now())
 
     @post("/{approval_id:uuid}/decision", status_code=200)
     async def decide(
@@ -117,6 +138,15 @@ class ApprovalController(Controller):
         if decided.state == ApprovalState.APPROVED:
             outcome = await _carry_out(services, request, principal, decided)
         return shapes.Decided(approval_id=approval_id, state=decided.state, outcome=outcome)
+
+
+async def _reader(services: Services, request: AnyRequest, trader_id: UUID | None) -> Principal:
+    """A device or a platform token of the trader's tree, or a client of the trader's platform."""
+    if request.headers.get("authorization", "").lower().startswith("bearer "):
+        return await platform_principal(
+            services, request, trader_id, scope="approvals.read", verb=Verb.READ
+        )
+    return await services.edge.token(request, TokenKind.DEVICE, TokenKind.PLATFORM, verb=Verb.LIFT)
 
 
 async def _decided_before(
@@ -211,7 +241,7 @@ async def _carry_out(
     return outcome
 
 
-def _view(approval: Approval) -> shapes.ApprovalView:
+def _view(approval: Approval, now: datetime) -> shapes.ApprovalView:
     return shapes.ApprovalView(
         approval_id=approval.approval_id,
         template=TEMPLATES[approval.action_type],
@@ -221,7 +251,7 @@ def _view(approval: Approval) -> shapes.ApprovalView:
         required_strength=approval.required_strength,
         methods=["totp"],
         requester=approval.requester,
-        state=approval.state,
+        state=approval.state_at(now),
         created_at=approval.created_at,
         expires_at=approval.expires_at,
     )

@@ -16,6 +16,7 @@ from app.api.edge import AnyRequest
 from app.api.errors import GrantTypeUnsupported, TokenTypeUnsupported
 from app.api.forms import form_of
 from app.api.services import Services
+from app.approvals.catalogue import EXTERNAL
 from app.core import token
 from app.core.errors import Malformed
 from app.core.origin import Origin
@@ -110,7 +111,7 @@ class OAuthController(Controller):
                 "grant_types_supported": ["client_credentials"],
                 "response_types_supported": [],
                 "scopes_supported": [],
-                "authorization_details_types_supported": ["bot.grant"],
+                "authorization_details_types_supported": ["bot.grant", *sorted(EXTERNAL)],
                 "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
             }
         )

@@ -59,6 +59,7 @@ STATUS: dict[str, int] = {
     # not in this state
     "approval_not_pending": 409,
     "approval_not_approved": 409,
+    "approval_not_redeemable": 409,
     "action_mismatch": 409,
     "credential_not_active": 409,
     "parent_not_active": 409,
@@ -108,6 +109,7 @@ STATUS: dict[str, int] = {
     "statement_unproven": 403,
     # understood, and wrong
     "key_rejected": 422,
+    "invalid_authorization_details": 422,
     "amount_refused": 422,
     "envelope_refused": 422,
     "proof_refused": 422,

@@ -13,6 +13,7 @@ from app.core.clock import Clock
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.external import ExternalRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
@@ -42,6 +43,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     introspections: Coalescer
     revocations: RevocationService
     incidents: IncidentService
+    external_requests: ExternalRequests
     grant_requests: GrantRequests
     lift_requests: LiftRequests
     node_requests: NodeRequests

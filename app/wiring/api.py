@@ -16,6 +16,7 @@ from app.core.secret import Secret
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.external import ExternalRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
@@ -89,6 +90,7 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             introspections=introspections,
             revocations=RevocationService(cord, clock),
             incidents=IncidentService(cord, clock),
+            external_requests=ExternalRequests(db, clock),
             grant_requests=GrantRequests(db, clock),
             lift_requests=LiftRequests(db, clock),
             node_requests=NodeRequests(db, clock),

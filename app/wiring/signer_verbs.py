@@ -42,6 +42,7 @@ from app.signing.holding import Holding
 from app.signing.orders import OrderSigning
 from app.signing.reads import VenueReads
 from app.telling.errors import StatementUnproven
+from app.telling.redeeming import Redeeming
 from app.telling.service import Telling
 from app.tokens import store as tokens
 from app.vault.bootstrap import Bootstrap
@@ -68,6 +69,7 @@ from app.verbs.wire import (
     SealedChange,
     SignedStatement,
     SignOrder,
+    SignRedemption,
     SignStatement,
     VenueRead,
     Verb,
@@ -140,6 +142,11 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         Decide: _logged(db, Event.APPROVAL_DECIDED, decide),
         SealChange: _logged(db, Event.CHANGE_SEALED, changes.seal),
         SignOrder: _logged(db, Event.ORDER_REFUSED, orders.sign_order),
+        SignRedemption: _logged(
+            db,
+            Event.APPROVAL_REDEEMED,
+            Redeeming(db, executions, identity.issuer, clock, issuer=parts.issuer).redeem,
+        ),
     }
 
 

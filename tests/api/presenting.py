@@ -43,6 +43,8 @@ async def present(
         headers = party(trader, credential).headers(row.method, target)
     elif credential == CLIENT:
         headers = {"Authorization": f"Bearer {platform.token.reveal()}"}
+        if row.names_trader:
+            target = f"{target}?trader_id={about.trader_id}"
     elif credential == PROOF:
         headers = {"DPoP": KeyPair.p256().dpop_proof(row.method, ORIGIN + target)}
     if row.form is not None:

@@ -38,6 +38,9 @@ class Row(NamedTuple):
     under: Verb | None = None
     """What a platform's request takes of the trader's node that it names."""
 
+    names_trader: bool = False
+    """A client's token is of no trader: its request names one in the query."""
+
     def target(self, trader: TraderRow) -> str:
         """The path for one trader's own things."""
         ids = {
@@ -132,6 +135,24 @@ def veto(trader: TraderRow) -> dict[str, Any]:
     return end_of_re_enrolment(trader) | {"device_id": str(trader.device.token.token_id)}
 
 
+def new_approval(trader: TraderRow) -> dict[str, Any]:
+    return {
+        "trader_id": str(trader.trader_id),
+        "authorization_details": [
+            {
+                "type": "trade.external",
+                "kind": "payment",
+                "reference": "inv-1",
+                "description": "A payment",
+            }
+        ],
+    }
+
+
+def of_trader(trader: TraderRow) -> dict[str, Any]:
+    return {"trader_id": str(trader.trader_id)}
+
+
 _READERS = (DEVICE, SESSION)
 _OF_THE_TREE = (DEVICE, SESSION, GRANT, PLATFORM)
 _TRADERS_OWN = (DEVICE, SESSION, GRANT)
@@ -147,6 +168,7 @@ ROWS = (
     Row("GET", "/schema/{path:str}", (ANYONE,)),
     Row("GET", "/.well-known/oauth-authorization-server", (ANYONE,)),
     Row("GET", "/.well-known/jwks.json", (ANYONE,)),
+    Row("GET", "/v1/action-types", (ANYONE,)),
     Row("GET", "/.well-known/ssf-configuration", (ANYONE,)),
     Row("POST", "/oauth/token", (ASSERTION,), form=_fixed(
         grant_type="client_credentials",
@@ -199,7 +221,12 @@ ROWS = (
         end_of_re_enrolment),
     Row("POST", "/v1/exchange-credentials", (DEVICE,), new_credential),
     Row("GET", "/v1/approvals", (DEVICE,)),
-    Row("GET", "/v1/approvals/{approval_id:uuid}", (DEVICE, PLATFORM)),
+    Row("GET", "/v1/approvals/{approval_id:uuid}", (CLIENT, DEVICE, PLATFORM),
+        names_trader=True),
+    Row("POST", "/v1/approvals", (CLIENT, PLATFORM), new_approval, verb=Verb.REDEEM),
+    Row("POST", "/v1/approvals/{approval_id:uuid}/cancel", (CLIENT, PLATFORM), of_trader),
+    Row("POST", "/v1/approvals/{approval_id:uuid}/redeem", (CLIENT, PLATFORM), of_trader,
+        verb=Verb.REDEEM),
     Row("POST", "/v1/approvals/{approval_id:uuid}/decision", (DEVICE,),
         _fixed(statement="e30.e30.AA"), verb=Verb.DENY),
     Row("POST", "/v1/orders", (GRANT,), _fixed(order="e30.e30.AA")),

@@ -48,6 +48,6 @@ async def test_every_list_in_it_is_what_the_code_takes(caller: Caller) -> None:
     assert metadata["introspection_endpoint_auth_methods_supported"] == ["Bearer"]
     assert metadata["grant_types_supported"] == ["client_credentials"]
     assert metadata["response_types_supported"] == []
-    assert metadata["authorization_details_types_supported"] == ["bot.grant"]
+    assert metadata["authorization_details_types_supported"] == ["bot.grant", "trade.external"]
     assert metadata["dpop_signing_alg_values_supported"] == ["ES256", "EdDSA"]
     assert "none" not in str(metadata)
