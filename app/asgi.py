@@ -30,6 +30,7 @@ from app.api.cord import CordController
 from app.api.cord_lane import CordLane
 from app.api.credentials import CredentialController, PlatformCredentialController
 from app.api.devices import DeviceController, FactorController, SealingKeyController
+from app.api.events import EventController
 from app.api.health import HealthController
 from app.api.heartbeats import HeartbeatController
 from app.api.introspection import Face, beside, introspection
@@ -86,6 +87,7 @@ CONTROLLERS = (
     CordController,
     CredentialController,
     DeviceController,
+    EventController,
     FactorController,
     HealthController,
     HeartbeatController,

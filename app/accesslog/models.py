@@ -106,6 +106,8 @@ class Event(StrEnum):
     APPROVAL_EXPIRED = "approval.expired"
     APPROVALS_BATCHED = "approvals.batched"
     APPROVAL_REDEEMED = "approval.redeemed"
+    # live events
+    EVENTS_READ = "events.read"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,7 @@
 """/v1/approvals: what waits for a person, and what the person says."""
 
 import asyncio
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -33,7 +32,10 @@ from app.verbs import wire
 from app.verbs.errors import RefusedByPeer
 
 LONGEST_WAIT_SECONDS = 25
-_POLL = timedelta(milliseconds=250)
+_LOOK_AGAIN_SECONDS = 5.0
+"""An approval is in the log with its row, so its trader's chain grows. What can end a token's right
+to hear without an entry (its own expiry, a lost look) is found by looking again so often."""
+
 _PAGE = 50
 _RUNGS = tuple(Rung)
 _NOBODY = UUID(int=0)
@@ -184,9 +186,12 @@ def _says_yes(statement: str) -> bool:
 async def _wait_for(
     services: Services, principal: Principal, after: UUID, seconds: int
 ) -> list[Approval]:
-    """Poll until there is something; a token that is revoked meanwhile hears nothing more."""
-    ends_at = services.clock.now() + timedelta(seconds=seconds)
+    """Wait until there is something; a token that is revoked meanwhile hears nothing more."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + seconds
     while True:
+        # Before the approvals: what is asked after this look makes the chain longer than it was.
+        head = await services.heads.now(principal.trader) if seconds else 0
         async with services.db.session() as tx:
             level = await tokens.effective_level(tx, principal.trader, principal.path)
             if level is Level.REVOKED:
@@ -204,10 +209,10 @@ async def _wait_for(
             found = [approval for approval in found if _own_lift(principal, approval)]
             if not found:
                 check_rung(_RUNGS[level], Verb.READ, node_id=principal.token_id)
-        if found or services.stopping.is_set() or services.clock.now() >= ends_at:
+        left = ends_at - loop.time()
+        if found or services.stopping.is_set() or left <= 0:
             return found
-        with suppress(TimeoutError):
-            await asyncio.wait_for(services.stopping.wait(), _POLL.total_seconds())
+        await services.heads.beyond(principal.trader, head, min(left, _LOOK_AGAIN_SECONDS))
 
 
 def _own_lift(principal: Principal, approval: Approval) -> bool:

@@ -23,6 +23,8 @@ from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import SignerStatus, Status, Verb
+from app.watching.heads import Heads
+from app.watching.service import Streams
 from app.webhooks.registry import WebhookRegistry
 
 ISSUER_SECONDS = 60.0
@@ -49,6 +51,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     node_requests: NodeRequests
     sign_ins: SignIns
     webhooks: WebhookRegistry
+    heads: Heads
+    streams: Streams
     public_origin: str
     stopping: asyncio.Event
     leak_misses: Budget = msgspec.field(

@@ -25,6 +25,8 @@ from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.wire import SignerStatus, Status
+from app.watching.heads import Heads
+from app.watching.service import Streams
 from app.webhooks.registry import WebhookRegistry
 
 _CONNECTIONS = 16
@@ -67,6 +69,8 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
     )
     nonces, introspections = Nonces(is_required=settings.dpop_nonces == "required"), Coalescer(db)
     await _read_nonces(db, nonces)
+    stopping = asyncio.Event()
+    heads = Heads(db, stopping)
     read_log.start()
     sweeping = asyncio.create_task(_sweep(db, nonces))
     try:
@@ -96,12 +100,15 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
             webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),
+            heads=heads,
+            streams=Streams(db, heads, clock, stopping),
             public_origin=origin,
-            stopping=asyncio.Event(),
+            stopping=stopping,
         )
     finally:
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
+        await heads.close()
         await introspections.stop()
         await read_log.stop()
         signer.close()

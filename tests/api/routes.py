@@ -41,6 +41,8 @@ class Row(NamedTuple):
     names_trader: bool = False
     """A client's token is of no trader: its request names one in the query."""
 
+    query: str = ""
+
     def target(self, trader: TraderRow) -> str:
         """The path for one trader's own things."""
         ids = {
@@ -60,7 +62,7 @@ class Row(NamedTuple):
         target = self.path
         for name, value in ids.items():
             target = target.replace(name, str(value))
-        return target
+        return target + self.query
 
 
 _ENVELOPE = {"ephemeral": "AAAA", "ciphertext": "AAAA"}
@@ -261,6 +263,7 @@ ROWS = (
     Row("GET", "/v1/revocations/{revocation_id:uuid}/slipped", (*_READERS, RECEIPT)),
     Row("GET", "/v1/revocations/{revocation_id:uuid}/kept", (*_READERS, RECEIPT)),
     Row("GET", "/v1/revocations/{revocation_id:uuid}/cleanup", (*_READERS, RECEIPT)),
+    Row("GET", "/v1/events", (DEVICE,), query="?wait=0"),
     Row("GET", "/v1/access-log", (DEVICE, RECEIPT)),
     Row("GET", "/v1/access-log/checkpoints", (DEVICE, RECEIPT)),
 )  # fmt: skip
