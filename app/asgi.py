@@ -26,6 +26,7 @@ from app.api.asking import ActionTypeController, AskingController
 from app.api.blast import BlastRadiusController
 from app.api.card_page import CardPageController
 from app.api.cards import CardController, SettingController
+from app.api.ciba import CibaController, UserCodeController
 from app.api.cord import CordController
 from app.api.cord_lane import CordLane
 from app.api.credentials import CredentialController, PlatformCredentialController
@@ -84,6 +85,7 @@ CONTROLLERS = (
     NarrowingRadiusController,
     CardController,
     CardPageController,
+    CibaController,
     CordController,
     CredentialController,
     DeviceController,
@@ -107,6 +109,7 @@ CONTROLLERS = (
     TokenController,
     TokenNodeController,
     TraderController,
+    UserCodeController,
     WebhookController,
 )
 

@@ -1022,6 +1022,21 @@ END $$;
 
 ALTER FUNCTION public.nonce_secrets() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.ping_of_decision() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO outbox (trader_id, channel, topic, rid, subject, priority, due_at, expires_at)
+    SELECT p.trader_id, 'ping', 'approval', p.approval_id,
+           jsonb_build_object('platform_id', p.platform_id), 1, clock_timestamp(), p.expires_at
+      FROM ciba_ping p
+     WHERE p.trader_id = NEW.trader_id AND p.approval_id = NEW.approval_id;
+    RETURN NULL;
+END $$;
+
+ALTER FUNCTION public.ping_of_decision() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1659,6 +1674,31 @@ CREATE TABLE public.checkpoint_leaf (
 
 ALTER TABLE public.checkpoint_leaf OWNER TO tripcord_owner;
 
+CREATE TABLE public.ciba_ping (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    platform_id uuid NOT NULL,
+    auth_req_id text NOT NULL,
+    notification_token text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT ciba_ping_notification_token_check CHECK (((length(notification_token) >= 22) AND (length(notification_token) <= 1024)))
+);
+
+ALTER TABLE public.ciba_ping OWNER TO tripcord_owner;
+
+CREATE TABLE public.ciba_request (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    platform_id uuid NOT NULL,
+    auth_req_hash bytea NOT NULL,
+    interval_seconds smallint NOT NULL,
+    polled_at timestamp with time zone,
+    CONSTRAINT ciba_request_auth_req_hash_check CHECK ((octet_length(auth_req_hash) = 32)),
+    CONSTRAINT ciba_request_interval_seconds_check CHECK (((interval_seconds >= 5) AND (interval_seconds <= 600)))
+);
+
+ALTER TABLE public.ciba_request OWNER TO tripcord_owner;
+
 CREATE TABLE public.cleanup_item (
     trader_id uuid NOT NULL,
     revocation_id uuid NOT NULL,
@@ -1841,7 +1881,7 @@ CREATE TABLE public.outbox (
     CONSTRAINT a_doorbell_has_a_device CHECK (((channel = 'push'::text) = (device_id IS NOT NULL))),
     CONSTRAINT a_webhook_message_has_a_target_and_a_subject CHECK ((((channel = 'webhook'::text) = (target_id IS NOT NULL)) AND ((channel <> 'webhook'::text) OR (subject IS NOT NULL)))),
     CONSTRAINT finished_at_goes_with_an_end CHECK (((state = 'pending'::text) = (finished_at IS NULL))),
-    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['push'::text, 'webhook'::text]))),
+    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['push'::text, 'webhook'::text, 'ping'::text]))),
     CONSTRAINT outbox_failures_check CHECK ((failures >= 0)),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'expired'::text, 'undeliverable'::text, 'dead'::text]))),
     CONSTRAINT outbox_subject_check CHECK ((jsonb_typeof(subject) = 'object'::text)),
@@ -1857,6 +1897,10 @@ CREATE TABLE public.platform (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     disabled_at timestamp with time zone,
     retired_key_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    ciba_delivery text,
+    ciba_endpoint text,
+    CONSTRAINT an_endpoint_goes_with_ping CHECK (((NOT (ciba_delivery IS DISTINCT FROM 'ping'::text)) = (ciba_endpoint IS NOT NULL))),
+    CONSTRAINT platform_ciba_delivery_check CHECK ((ciba_delivery = ANY (ARRAY['poll'::text, 'ping'::text]))),
     CONSTRAINT platform_name_check CHECK (((length(name) >= 1) AND (length(name) <= 64)))
 );
 
@@ -2076,6 +2120,19 @@ CREATE TABLE public.trader_setting (
 
 ALTER TABLE public.trader_setting OWNER TO tripcord_owner;
 
+CREATE TABLE public.user_code (
+    trader_id uuid NOT NULL,
+    salt bytea NOT NULL,
+    code_hash bytea NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT user_code_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT user_code_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT user_code_salt_check CHECK ((octet_length(salt) = 16))
+);
+
+ALTER TABLE public.user_code OWNER TO tripcord_owner;
+
 CREATE TABLE public.venue (
     venue_id text NOT NULL,
     level smallint DEFAULT 0 NOT NULL,
@@ -2191,6 +2248,12 @@ ALTER TABLE ONLY public.checkpoint_leaf
 ALTER TABLE ONLY public.checkpoint
     ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (shard, number);
 
+ALTER TABLE ONLY public.ciba_ping
+    ADD CONSTRAINT ciba_ping_pkey PRIMARY KEY (trader_id, approval_id);
+
+ALTER TABLE ONLY public.ciba_request
+    ADD CONSTRAINT ciba_request_pkey PRIMARY KEY (trader_id, approval_id);
+
 ALTER TABLE ONLY public.cleanup_item
     ADD CONSTRAINT cleanup_item_pkey PRIMARY KEY (trader_id, revocation_id, item_no);
 
@@ -2287,6 +2350,9 @@ ALTER TABLE ONLY public.trader
 ALTER TABLE ONLY public.trader_setting
     ADD CONSTRAINT trader_setting_pkey PRIMARY KEY (trader_id);
 
+ALTER TABLE ONLY public.user_code
+    ADD CONSTRAINT user_code_pkey PRIMARY KEY (trader_id);
+
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_pkey PRIMARY KEY (trader_id, credential_id, asset);
 
@@ -2330,6 +2396,8 @@ CREATE INDEX bot_order_open ON public.bot_order USING btree (trader_id, credenti
 
 CREATE UNIQUE INDEX checkpoint_leaf_order ON public.checkpoint_leaf USING btree (shard, number, leaf_index);
 
+CREATE INDEX ciba_ping_expiry ON public.ciba_ping USING btree (expires_at);
+
 CREATE INDEX cleanup_item_due ON public.cleanup_item USING btree (due_at) WHERE (state = 'pending'::text);
 
 CREATE INDEX exchange_credential_active ON public.exchange_credential USING btree (trader_id, credential_id) WHERE (state = 'active'::text);
@@ -2341,6 +2409,8 @@ CREATE INDEX exchange_credential_venue ON public.exchange_credential USING btree
 CREATE UNIQUE INDEX one_open_re_enrolment ON public.re_enrolment USING btree (trader_id) WHERE (state = 'waiting'::text);
 
 CREATE INDEX outbox_due ON public.outbox USING btree (channel, priority, due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX outbox_ping ON public.outbox USING btree (due_at) WHERE ((channel = 'ping'::text) AND (state = 'pending'::text));
 
 CREATE INDEX outbox_target ON public.outbox USING btree (target_id, priority, due_at) WHERE ((state = 'pending'::text) AND (target_id IS NOT NULL));
 
@@ -2375,6 +2445,8 @@ CREATE TRIGGER cleanup_item_ends_once BEFORE UPDATE ON public.cleanup_item FOR E
 CREATE TRIGGER credential_state_machine BEFORE UPDATE ON public.exchange_credential FOR EACH ROW EXECUTE FUNCTION public.refuse_unlinking();
 
 CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER decision_is_pinged AFTER UPDATE OF state ON public.approval FOR EACH ROW WHEN (((old.state = 'pending'::text) AND (new.state <> 'pending'::text) AND (new.requester ~~ 'platform:%'::text))) EXECUTE FUNCTION public.ping_of_decision();
 
 CREATE TRIGGER heartbeat_only_grows BEFORE UPDATE ON public.device_heartbeat FOR EACH ROW EXECUTE FUNCTION public.refuse_time_back();
 
@@ -2424,6 +2496,15 @@ ALTER TABLE ONLY public.bot_order
 
 ALTER TABLE ONLY public.checkpoint_leaf
     ADD CONSTRAINT checkpoint_leaf_shard_number_fkey FOREIGN KEY (shard, number) REFERENCES public.checkpoint(shard, number);
+
+ALTER TABLE ONLY public.ciba_ping
+    ADD CONSTRAINT ciba_ping_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.ciba_request(trader_id, approval_id);
+
+ALTER TABLE ONLY public.ciba_request
+    ADD CONSTRAINT ciba_request_platform_id_fkey FOREIGN KEY (platform_id) REFERENCES public.platform(platform_id);
+
+ALTER TABLE ONLY public.ciba_request
+    ADD CONSTRAINT ciba_request_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
 
 ALTER TABLE ONLY public.cleanup_item
     ADD CONSTRAINT cleanup_item_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
@@ -2577,6 +2658,9 @@ ALTER TABLE ONLY public.trader
 
 ALTER TABLE ONLY public.trader_setting
     ADD CONSTRAINT trader_setting_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.user_code
+    ADD CONSTRAINT user_code_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
@@ -2746,6 +2830,8 @@ REVOKE ALL ON FUNCTION public.networks_within(p_inner cidr[], p_outer cidr[]) FR
 REVOKE ALL ON FUNCTION public.nonce_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.nonce_secrets() TO tripcord_api;
 
+REVOKE ALL ON FUNCTION public.ping_of_decision() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) TO tripcord_dispatcher;
 
@@ -2892,6 +2978,23 @@ GRANT SELECT,INSERT ON TABLE public.checkpoint TO tripcord_signer;
 GRANT SELECT ON TABLE public.checkpoint_leaf TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.checkpoint_leaf TO tripcord_signer;
 
+GRANT INSERT ON TABLE public.ciba_ping TO tripcord_api;
+GRANT SELECT,DELETE ON TABLE public.ciba_ping TO tripcord_dispatcher;
+
+GRANT SELECT ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(trader_id) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(approval_id) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(platform_id) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(auth_req_hash) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(interval_seconds),UPDATE(interval_seconds) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT UPDATE(polled_at) ON TABLE public.ciba_request TO tripcord_api;
+
 GRANT SELECT ON TABLE public.cleanup_item TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.cleanup_item TO tripcord_signer;
 GRANT SELECT ON TABLE public.cleanup_item TO tripcord_courier;
@@ -3015,11 +3118,19 @@ GRANT SELECT ON TABLE public.platform TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.platform TO tripcord_operator;
 GRANT SELECT ON TABLE public.platform TO tripcord_signer;
 
+GRANT SELECT(platform_id) ON TABLE public.platform TO tripcord_dispatcher;
+
 GRANT UPDATE(jwks) ON TABLE public.platform TO tripcord_operator;
 
 GRANT UPDATE(disabled_at) ON TABLE public.platform TO tripcord_operator;
+GRANT SELECT(disabled_at) ON TABLE public.platform TO tripcord_dispatcher;
 
 GRANT UPDATE(retired_key_ids) ON TABLE public.platform TO tripcord_operator;
+
+GRANT UPDATE(ciba_delivery) ON TABLE public.platform TO tripcord_operator;
+
+GRANT UPDATE(ciba_endpoint) ON TABLE public.platform TO tripcord_operator;
+GRANT SELECT(ciba_endpoint) ON TABLE public.platform TO tripcord_dispatcher;
 
 GRANT SELECT ON TABLE public.platform_token TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.platform_token TO tripcord_signer;
@@ -3143,6 +3254,8 @@ GRANT INSERT(platform_id) ON TABLE public.trader TO tripcord_api;
 GRANT UPDATE(frozen_empty) ON TABLE public.trader TO tripcord_signer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.trader_setting TO tripcord_api;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.user_code TO tripcord_api;
 
 GRANT SELECT ON TABLE public.venue TO tripcord_api;
 GRANT SELECT ON TABLE public.venue TO tripcord_signer;

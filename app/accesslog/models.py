@@ -106,7 +106,9 @@ class Event(StrEnum):
     APPROVAL_EXPIRED = "approval.expired"
     APPROVALS_BATCHED = "approvals.batched"
     APPROVAL_REDEEMED = "approval.redeemed"
-    # live events
+    # CIBA and live events
+    PLATFORM_CIBA_SET = "platform.ciba_set"
+    USER_CODE_SET = "user_code.set"
     EVENTS_READ = "events.read"
 
 

@@ -13,11 +13,13 @@ from app.core.clock import Clock
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.ciba import CibaRequests
 from app.requesting.external import ExternalRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
+from app.requesting.user_codes import UserCodes
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
@@ -50,6 +52,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     lift_requests: LiftRequests
     node_requests: NodeRequests
     sign_ins: SignIns
+    ciba_requests: CibaRequests
+    user_codes: UserCodes
     webhooks: WebhookRegistry
     heads: Heads
     streams: Streams

@@ -14,6 +14,7 @@ import msgspec
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store
+from app.approvals.actions import type_of
 from app.approvals.asking import ask
 from app.approvals.catalogue import ACTIONS, EXTERNAL
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
@@ -24,7 +25,9 @@ from app.core.origin import Origin
 from app.db.pool import Database, Tx
 from app.guardrails.amounts import parse_amount
 from app.guardrails.errors import AmountRefused
+from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb, check_rung, rung_at
+from app.guardrails.strength import Strength
 from app.platforms.models import Platform
 from app.requesting.claiming import Claim, claimed_by, clean
 from app.requesting.errors import DetailsRefused
@@ -39,13 +42,14 @@ _OURS = ("trader_id", "platform_id", "platform_name", "claimed")
 
 class ExternalRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`details` is one element of `authorization_details` as it came; `claim` what the platform
-    says of its user. `life` is at most ten minutes.
+    says of its user. `life` is at most ten minutes; `least` can only raise what the policy asks.
     """
 
     trader_id: UUID
     details: dict[str, Any]
     claim: Claim | None = None
     life: timedelta = DEFAULT_LIFE
+    least: Strength | None = None
 
 
 class ExternalRequests:
@@ -86,6 +90,9 @@ class ExternalRequests:
             raise ParentNotActive
         level = await tokens.effective_level(tx, asked.trader_id, [trader.root_id])
         check_rung(rung_at(level), Verb.REDEEM, node_id=trader.root_id)
+        strength = required_strength(NORMAL, type_of(action))
+        if asked.least is not None:
+            strength = max(strength, asked.least)
         approval = await ask(
             tx,
             action,
@@ -93,6 +100,7 @@ class ExternalRequests:
             subject_id=platform.platform_id,
             now=now,
             life=asked.life,
+            strength=strength,
         )
         await append_locked(
             tx,

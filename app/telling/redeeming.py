@@ -19,6 +19,7 @@ from app.db.pool import Database
 from app.deciding.execution import Executions
 from app.deciding.methods import METHOD_STRENGTH
 from app.guardrails.rungs import Verb, check_rung, rung_at
+from app.telling import id_tokens
 from app.telling.errors import NotRedeemable
 from app.tokens import store as tokens
 from app.traders import store as traders
@@ -84,6 +85,8 @@ class Redeeming:
             decision = await store.get_decision(tx, request.trader_id, request.approval_id)
             if decision is None:
                 raise ApprovalNotApproved
+            if request.template == "id_token":
+                id_tokens.check_method(decision)
             await append_locked(
                 tx,
                 Entry(
@@ -98,10 +101,11 @@ class Redeeming:
                 ),
             )
             # (4) Signed inside, so that what was signed was committed or is destroyed with us.
-            payload = claims(self._issuer, action, approval, decision, now)
-            statement = await self._key.sign_redemption(
-                payload, deadline_seconds=LOCKED_DEADLINE_SECONDS
-            )
+            template, sign = claims, self._key.sign_redemption
+            if request.template == "id_token":
+                template, sign = id_tokens.claims, self._key.sign_id_token
+            payload = template(self._issuer, action, approval, decision, now)
+            statement = await sign(payload, deadline_seconds=LOCKED_DEADLINE_SECONDS)
         return SignedStatement(statement)
 
 

@@ -1,7 +1,7 @@
-"""The issuer key: RS256 by `issuer-v1` in the HSM, for security event tokens (RFC 8417) and for
-statements that an approval was given, and nothing else.
+"""The issuer key: RS256 by `issuer-v1` in the HSM, for security event tokens (RFC 8417), ID tokens
+and statements that an approval was given, and nothing else.
 
-The HSM's worker computes the two headers it signs under from the key itself, so it needs no more
+The HSM's worker computes the few headers it signs under from the key itself, so it needs no more
 than this file to refuse everything else.
 """
 
@@ -36,7 +36,10 @@ SET_TYP: Final = "secevent+jwt"
 """Fixed by RFC 8417 section 2.3."""
 
 REDEMPTION_TYP: Final = "tripcord-redemption+jwt"
-TYPS: Final = (SET_TYP, REDEMPTION_TYP)
+ID_TOKEN_TYP: Final = "JWT"  # noqa: S105 - a JOSE type
+"""OpenID Connect Core 1.0 names none; this is what every client library takes."""
+
+TYPS: Final = (SET_TYP, REDEMPTION_TYP, ID_TOKEN_TYP)
 
 
 def header_part(modulus: bytes, typ: str = SET_TYP) -> str:
@@ -66,6 +69,12 @@ class IssuerKey:
     ) -> str:
         """Compact JWS over the claims of one redeemed approval."""
         return await self._sign(REDEMPTION_TYP, payload, deadline_seconds)
+
+    async def sign_id_token(
+        self, payload: bytes, *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> str:
+        """Compact JWS over the claims of one ID token (OpenID Connect Core 1.0 section 2)."""
+        return await self._sign(ID_TOKEN_TYP, payload, deadline_seconds)
 
     async def _sign(self, typ: str, payload: bytes, deadline_seconds: float) -> str:
         signing_input = f"{self._headers[typ]}.{b64url(payload)}"

@@ -300,7 +300,7 @@ class SignRedemption(Verb, frozen=True, tag="sign_statement"):
     """Use up one approved external action and sign that it was approved, for its platform alone."""
 
     RESULT = SignedStatement
-    template: Literal["redemption"]
+    template: Literal["redemption", "id_token"]
     trader_id: UUID
     approval_id: UUID
     platform_id: UUID

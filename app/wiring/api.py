@@ -16,11 +16,13 @@ from app.core.secret import Secret
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.ciba import CibaRequests
 from app.requesting.external import ExternalRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
+from app.requesting.user_codes import UserCodes
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
@@ -33,8 +35,8 @@ _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
 """Held for revokes alone, on a role of their own (DESIGN section 1)."""
 
-_AUDIENCES = ("/oauth/token", "/oauth/revoke")
-"""Where an assertion may be used; it may name either, or the issuer."""
+_AUDIENCES = ("/oauth/token", "/oauth/revoke", "/oauth/bc-authorize")
+"""Where an assertion may be used; it may name any of them, or the issuer (CIBA section 7.1)."""
 
 _SWEEP_SECONDS = 10.0
 _SWEEP_ROWS = 5000
@@ -99,6 +101,8 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             lift_requests=LiftRequests(db, clock),
             node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
+            user_codes=UserCodes(db, clock),
+            ciba_requests=CibaRequests(db, clock),
             webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),
             heads=heads,
             streams=Streams(db, heads, clock, stopping),

@@ -180,6 +180,10 @@ class Phone(RecoverableDevice):
         path = f"/v1/approvals/{approval.approval_id}/decision"
         return dict(self.call("POST", path, body).body)
 
+    def set_user_code(self, user_code: str) -> None:
+        """From now on a platform that asks by CIBA must know this code before I am rung."""
+        self.call("PUT", "/v1/user-code", {"user_code": user_code})
+
     # --- the tree ------------------------------------------------------------------------------
 
     def node(self, token_id: UUID) -> Json:

@@ -20,7 +20,7 @@ from scripts.clients.events import EventFeed, StreamEnded
 from scripts.clients.http import Api, Dpop
 from tests.api.caller import Caller, refused
 from tests.api.process import ApiProcess
-from tests.api.rows import PlatformRow, TraderRow, add_party, add_trader, fence
+from tests.api.rows import PlatformRow, TraderRow, add_approval, add_party, add_trader, fence
 from tests.api.streams import LOCKED, PATH, Heard, happen, listening
 from tests.support.postgres import FreshDatabase
 
@@ -55,31 +55,38 @@ async def test_cut_at_random_places_on_two_nodes_nothing_is_missed_and_nothing_c
     process: ApiProcess, other_node: ApiProcess, trader: TraderRow, module_database: FreshDatabase,
     rows: asyncpg.Connection,
 ) -> None:  # fmt: skip
-    dice, total = random.Random(7), 600  # noqa: S311 - a seed replays the run
+    dice = random.Random(7)  # noqa: S311 - a seed replays the run
     writers = [await asyncpg.connect(module_database.dsn()) for _ in range(3)]
     words = [*TOLD[:6], Event.ORDER_RELEASED.value, Event.VENUE_READ.value]
+    last_word = Event.DEVICE_LOST.value
+    assert last_word not in words
 
     async def write(connection: asyncpg.Connection, seed: int) -> None:
         mine = random.Random(seed)  # noqa: S311
-        for _ in range(total // len(writers)):
+        for _ in range(80):
             await happen(connection, trader.trader_id, mine.choice(words))
             await asyncio.sleep(mine.random() * 0.01)
 
-    writing = asyncio.gather(*(write(one, seed) for seed, one in enumerate(writers)))
+    async def write_all() -> None:
+        await asyncio.gather(*(write(one, seed) for seed, one in enumerate(writers)))
+        await happen(rows, trader.trader_id, last_word)
+
+    writing = asyncio.create_task(write_all())
     heard: list[int] = []
-    last, cuts = 0, 0
-    while not writing.done() or not heard or heard[-1] != (await chain(rows, trader.trader_id))[-1]:
+    last, cuts, is_over = 0, 0, False
+    while not is_over:
         node = dice.choice([process, other_node])
         async with listening(node, trader.device, after=last) as stream:
             opened = await stream.next()
             assert opened == Heard("open", last, {"position": last})
-            for _ in range(dice.randrange(40)):
-                one = await stream.next(3)
+            for _ in range(dice.randrange(30)):
+                one = await stream.next(60)
                 assert one is not None
                 assert one.position == one.data["position"]
                 assert one.kind == KINDS[one.data["event"]]
                 heard.append(one.position or 0)
-                if writing.done() and one.position == (await chain(rows, trader.trader_id))[-1]:
+                is_over = one.data["event"] == last_word
+                if is_over:
                     break
         last, cuts = heard[-1] if heard else 0, cuts + 1
     await writing
@@ -225,6 +232,21 @@ async def test_as_a_long_poll_it_ends_with_the_first_that_happens_or_with_its_ti
     assert f"id: {position}\nevent: approval\n" in answer.text
     for wrong in ("26", "-1", "x", ""):
         refused(await wire.call("GET", f"{PATH}?wait={wrong}", by=trader.device), 400, "malformed")
+
+
+async def test_a_long_poll_of_approvals_wakes_by_the_same_look(
+    wire: Caller, trader: TraderRow, rows: asyncpg.Connection
+) -> None:
+    path = f"/v1/approvals?wait=25&cursor={trader.approval_id}"
+    waiting = asyncio.create_task(wire.call("GET", path, by=trader.device))
+    await asyncio.sleep(1)
+    new = await add_approval(rows, trader.trader_id, trader.credential_id)
+    began = time.monotonic()
+    await happen(rows, trader.trader_id, "approval.requested")
+    async with asyncio.timeout(10):
+        answer = await waiting
+    assert time.monotonic() - began < 2.5  # without the look it is five seconds
+    assert [item["approval_id"] for item in answer.json()["items"]] == [str(new)]
 
 
 @pytest.mark.parametrize("wrong", ["", "-1", "1.5", "x", "9" * 19, "٣", "1, 2", " "])
