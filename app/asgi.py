@@ -22,13 +22,16 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from app.api import problems
 from app.api.approvals import ApprovalController
+from app.api.asking import ActionTypeController, AskingController
 from app.api.blast import BlastRadiusController
 from app.api.card_page import CardPageController
 from app.api.cards import CardController, SettingController
+from app.api.ciba import CibaController, UserCodeController
 from app.api.cord import CordController
 from app.api.cord_lane import CordLane
 from app.api.credentials import CredentialController, PlatformCredentialController
 from app.api.devices import DeviceController, FactorController, SealingKeyController
+from app.api.events import EventController
 from app.api.health import HealthController
 from app.api.heartbeats import HeartbeatController
 from app.api.introspection import Face, beside, introspection
@@ -77,14 +80,18 @@ CONTROLLERS = (
     AccessLogController,
     ApprovalController,
     RequesterController,
+    AskingController,
+    ActionTypeController,
     BalanceController,
     BlastRadiusController,
     NarrowingRadiusController,
     CardController,
     CardPageController,
+    CibaController,
     CordController,
     CredentialController,
     DeviceController,
+    EventController,
     FactorController,
     HealthController,
     HeartbeatController,
@@ -104,6 +111,7 @@ CONTROLLERS = (
     TokenController,
     TokenNodeController,
     TraderController,
+    UserCodeController,
     WebhookController,
 )
 

@@ -338,6 +338,19 @@ END $$;
 
 ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE approval SET state = 'cancelled', decided_at = p_now
+     WHERE trader_id = p_trader AND approval_id = p_approval AND requester = p_requester
+       AND state = 'pending' AND expires_at > p_now;
+    RETURN FOUND;
+END $$;
+
+ALTER FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1009,6 +1022,21 @@ END $$;
 
 ALTER FUNCTION public.nonce_secrets() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.ping_of_decision() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO outbox (trader_id, channel, topic, rid, subject, priority, due_at, expires_at)
+    SELECT p.trader_id, 'ping', 'approval', p.approval_id,
+           jsonb_build_object('platform_id', p.platform_id), 1, clock_timestamp(), p.expires_at
+      FROM ciba_ping p
+     WHERE p.trader_id = NEW.trader_id AND p.approval_id = NEW.approval_id;
+    RETURN NULL;
+END $$;
+
+ALTER FUNCTION public.ping_of_decision() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1068,10 +1096,12 @@ CREATE FUNCTION public.refuse_illegal_transition() RETURNS trigger
     AS $$
 BEGIN
     IF ROW(NEW.trader_id, NEW.approval_id, NEW.requester, NEW.action_type, NEW.action, NEW.digest,
-           NEW.nonce, NEW.required_strength, NEW.subject_id, NEW.created_at, NEW.expires_at)
+           NEW.nonce, NEW.required_strength, NEW.subject_id, NEW.created_at, NEW.expires_at,
+           NEW.lineage, NEW.intent, NEW.prompt)
        IS DISTINCT FROM
        ROW(OLD.trader_id, OLD.approval_id, OLD.requester, OLD.action_type, OLD.action, OLD.digest,
-           OLD.nonce, OLD.required_strength, OLD.subject_id, OLD.created_at, OLD.expires_at) THEN
+           OLD.nonce, OLD.required_strength, OLD.subject_id, OLD.created_at, OLD.expires_at,
+           OLD.lineage, OLD.intent, OLD.prompt) THEN
         RAISE EXCEPTION 'what is asked never changes' USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state <> OLD.state AND NOT (
@@ -1619,6 +1649,10 @@ CREATE TABLE public.approval (
     expires_at timestamp with time zone NOT NULL,
     decided_at timestamp with time zone,
     consumed_at timestamp with time zone,
+    lineage text DEFAULT ''::text NOT NULL,
+    intent text DEFAULT ''::text NOT NULL,
+    prompt text DEFAULT 'rang'::text NOT NULL,
+    CONSTRAINT a_prompt_rang_or_not CHECK ((prompt = ANY (ARRAY['rang'::text, 'silent'::text, 'gathered'::text]))),
     CONSTRAINT approval_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT approval_nonce_check CHECK ((octet_length(nonce) = 32)),
     CONSTRAINT approval_required_strength_check CHECK ((required_strength = ANY (ARRAY['out_of_band'::text, 'medium'::text, 'strong'::text, 'phishing_resistant'::text]))),
@@ -1630,6 +1664,16 @@ CREATE TABLE public.approval (
 );
 
 ALTER TABLE public.approval OWNER TO tripcord_owner;
+
+CREATE TABLE public.batch_leaf (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    leaf_no smallint NOT NULL,
+    consumed_at timestamp with time zone NOT NULL,
+    CONSTRAINT batch_leaf_leaf_no_check CHECK (((leaf_no >= 0) AND (leaf_no <= 49)))
+);
+
+ALTER TABLE public.batch_leaf OWNER TO tripcord_owner;
 
 CREATE TABLE public.checkpoint (
     shard text NOT NULL,
@@ -1656,6 +1700,31 @@ CREATE TABLE public.checkpoint_leaf (
 );
 
 ALTER TABLE public.checkpoint_leaf OWNER TO tripcord_owner;
+
+CREATE TABLE public.ciba_ping (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    platform_id uuid NOT NULL,
+    auth_req_id text NOT NULL,
+    notification_token text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT ciba_ping_notification_token_check CHECK (((length(notification_token) >= 22) AND (length(notification_token) <= 1024)))
+);
+
+ALTER TABLE public.ciba_ping OWNER TO tripcord_owner;
+
+CREATE TABLE public.ciba_request (
+    trader_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    platform_id uuid NOT NULL,
+    auth_req_hash bytea NOT NULL,
+    interval_seconds smallint NOT NULL,
+    polled_at timestamp with time zone,
+    CONSTRAINT ciba_request_auth_req_hash_check CHECK ((octet_length(auth_req_hash) = 32)),
+    CONSTRAINT ciba_request_interval_seconds_check CHECK (((interval_seconds >= 5) AND (interval_seconds <= 600)))
+);
+
+ALTER TABLE public.ciba_request OWNER TO tripcord_owner;
 
 CREATE TABLE public.cleanup_item (
     trader_id uuid NOT NULL,
@@ -1807,6 +1876,16 @@ CREATE TABLE public.market_snapshot (
 
 ALTER TABLE public.market_snapshot OWNER TO tripcord_owner;
 
+CREATE TABLE public.muted_lineage (
+    trader_id uuid NOT NULL,
+    lineage text NOT NULL,
+    approval_id uuid NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT muted_lineage_lineage_check CHECK ((lineage <> ''::text))
+);
+
+ALTER TABLE public.muted_lineage OWNER TO tripcord_owner;
+
 CREATE TABLE public.outbox (
     trader_id uuid NOT NULL,
     message_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1829,7 +1908,7 @@ CREATE TABLE public.outbox (
     CONSTRAINT a_doorbell_has_a_device CHECK (((channel = 'push'::text) = (device_id IS NOT NULL))),
     CONSTRAINT a_webhook_message_has_a_target_and_a_subject CHECK ((((channel = 'webhook'::text) = (target_id IS NOT NULL)) AND ((channel <> 'webhook'::text) OR (subject IS NOT NULL)))),
     CONSTRAINT finished_at_goes_with_an_end CHECK (((state = 'pending'::text) = (finished_at IS NULL))),
-    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['push'::text, 'webhook'::text]))),
+    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['push'::text, 'webhook'::text, 'ping'::text]))),
     CONSTRAINT outbox_failures_check CHECK ((failures >= 0)),
     CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'expired'::text, 'undeliverable'::text, 'dead'::text]))),
     CONSTRAINT outbox_subject_check CHECK ((jsonb_typeof(subject) = 'object'::text)),
@@ -1845,6 +1924,10 @@ CREATE TABLE public.platform (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     disabled_at timestamp with time zone,
     retired_key_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    ciba_delivery text,
+    ciba_endpoint text,
+    CONSTRAINT an_endpoint_goes_with_ping CHECK (((NOT (ciba_delivery IS DISTINCT FROM 'ping'::text)) = (ciba_endpoint IS NOT NULL))),
+    CONSTRAINT platform_ciba_delivery_check CHECK ((ciba_delivery = ANY (ARRAY['poll'::text, 'ping'::text]))),
     CONSTRAINT platform_name_check CHECK (((length(name) >= 1) AND (length(name) <= 64)))
 );
 
@@ -2085,6 +2168,19 @@ CREATE TABLE public.trader_setting (
 
 ALTER TABLE public.trader_setting OWNER TO tripcord_owner;
 
+CREATE TABLE public.user_code (
+    trader_id uuid NOT NULL,
+    salt bytea NOT NULL,
+    code_hash bytea NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT user_code_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT user_code_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT user_code_salt_check CHECK ((octet_length(salt) = 16))
+);
+
+ALTER TABLE public.user_code OWNER TO tripcord_owner;
+
 CREATE TABLE public.venue (
     venue_id text NOT NULL,
     level smallint DEFAULT 0 NOT NULL,
@@ -2185,6 +2281,9 @@ ALTER TABLE ONLY public.access_log
 ALTER TABLE ONLY public.approval
     ADD CONSTRAINT approval_pkey PRIMARY KEY (trader_id, approval_id);
 
+ALTER TABLE ONLY public.batch_leaf
+    ADD CONSTRAINT batch_leaf_pkey PRIMARY KEY (trader_id, approval_id, leaf_no);
+
 ALTER TABLE ONLY public.bot_grant
     ADD CONSTRAINT bot_grant_pkey PRIMARY KEY (trader_id, grant_id);
 
@@ -2196,6 +2295,12 @@ ALTER TABLE ONLY public.checkpoint_leaf
 
 ALTER TABLE ONLY public.checkpoint
     ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (shard, number);
+
+ALTER TABLE ONLY public.ciba_ping
+    ADD CONSTRAINT ciba_ping_pkey PRIMARY KEY (trader_id, approval_id);
+
+ALTER TABLE ONLY public.ciba_request
+    ADD CONSTRAINT ciba_request_pkey PRIMARY KEY (trader_id, approval_id);
 
 ALTER TABLE ONLY public.cleanup_item
     ADD CONSTRAINT cleanup_item_pkey PRIMARY KEY (trader_id, revocation_id, item_no);
@@ -2232,6 +2337,9 @@ ALTER TABLE ONLY public.market_price
 
 ALTER TABLE ONLY public.market_snapshot
     ADD CONSTRAINT market_snapshot_pkey PRIMARY KEY (venue_id, market);
+
+ALTER TABLE ONLY public.muted_lineage
+    ADD CONSTRAINT muted_lineage_pkey PRIMARY KEY (trader_id, lineage);
 
 ALTER TABLE ONLY public.node_usage
     ADD CONSTRAINT node_usage_pkey PRIMARY KEY (trader_id, token_id, day, quote);
@@ -2293,6 +2401,9 @@ ALTER TABLE ONLY public.trader
 ALTER TABLE ONLY public.trader_setting
     ADD CONSTRAINT trader_setting_pkey PRIMARY KEY (trader_id);
 
+ALTER TABLE ONLY public.user_code
+    ADD CONSTRAINT user_code_pkey PRIMARY KEY (trader_id);
+
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_pkey PRIMARY KEY (trader_id, credential_id, asset);
 
@@ -2322,7 +2433,11 @@ ALTER TABLE ONLY public.wrapped_seed
 
 CREATE INDEX access_log_head_changed ON public.access_log_head USING btree (trader_id, chain) WHERE ("position" <> checkpointed_position);
 
+CREATE INDEX approval_of_lineage ON public.approval USING btree (trader_id, lineage, created_at);
+
 CREATE INDEX approval_pending ON public.approval USING btree (trader_id, created_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX approval_rang ON public.approval USING btree (trader_id, created_at) WHERE (prompt = 'rang'::text);
 
 CREATE INDEX bot_order_held ON public.bot_order USING btree (trader_id, order_id) WHERE (state = 'held'::text);
 
@@ -2331,6 +2446,8 @@ CREATE INDEX bot_order_in_doubt ON public.bot_order USING btree (released_at) WH
 CREATE INDEX bot_order_open ON public.bot_order USING btree (trader_id, credential_id) WHERE (state = ANY (ARRAY['released'::text, 'accepted'::text, 'partially_filled'::text, 'unknown'::text]));
 
 CREATE UNIQUE INDEX checkpoint_leaf_order ON public.checkpoint_leaf USING btree (shard, number, leaf_index);
+
+CREATE INDEX ciba_ping_expiry ON public.ciba_ping USING btree (expires_at);
 
 CREATE INDEX cleanup_item_due ON public.cleanup_item USING btree (due_at) WHERE (state = 'pending'::text);
 
@@ -2343,6 +2460,8 @@ CREATE INDEX exchange_credential_venue ON public.exchange_credential USING btree
 CREATE UNIQUE INDEX one_open_re_enrolment ON public.re_enrolment USING btree (trader_id) WHERE (state = 'waiting'::text);
 
 CREATE INDEX outbox_due ON public.outbox USING btree (channel, priority, due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX outbox_ping ON public.outbox USING btree (due_at) WHERE ((channel = 'ping'::text) AND (state = 'pending'::text));
 
 CREATE INDEX outbox_target ON public.outbox USING btree (target_id, priority, due_at) WHERE ((state = 'pending'::text) AND (target_id IS NOT NULL));
 
@@ -2366,6 +2485,8 @@ CREATE TRIGGER access_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 
 CREATE TRIGGER approval_state_machine BEFORE UPDATE ON public.approval FOR EACH ROW EXECUTE FUNCTION public.refuse_illegal_transition();
 
+CREATE TRIGGER batch_leaf_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.batch_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER checkpoint_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER checkpoint_leaf_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2376,11 +2497,15 @@ CREATE TRIGGER credential_state_machine BEFORE UPDATE ON public.exchange_credent
 
 CREATE TRIGGER decision_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER decision_is_pinged AFTER UPDATE OF state ON public.approval FOR EACH ROW WHEN (((old.state = 'pending'::text) AND (new.state <> 'pending'::text) AND (new.requester ~~ 'platform:%'::text))) EXECUTE FUNCTION public.ping_of_decision();
+
 CREATE TRIGGER heartbeat_only_grows BEFORE UPDATE ON public.device_heartbeat FOR EACH ROW EXECUTE FUNCTION public.refuse_time_back();
 
 CREATE TRIGGER only_the_signer_tells_of_codes BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['approval.number_shown'::text, 'approval.code_revealed'::text, 'factor.removed'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
 
 CREATE TRIGGER only_the_signer_tells_of_loosening BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['token.lifted'::text, 'device.heartbeat'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
+
+CREATE TRIGGER only_the_signer_tells_of_redeeming BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.event = ANY (ARRAY['approval.redeemed'::text, 'approvals.batched'::text, 'approval.expired'::text])) AND (new.outcome = 'ok'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name])))) EXECUTE FUNCTION public.refuse_hearsay();
 
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
 
@@ -2405,6 +2530,9 @@ CREATE TRIGGER totp_step_only_grows BEFORE UPDATE ON public.totp_state FOR EACH 
 ALTER TABLE ONLY public.approval
     ADD CONSTRAINT approval_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
+ALTER TABLE ONLY public.batch_leaf
+    ADD CONSTRAINT batch_leaf_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
 ALTER TABLE ONLY public.bot_grant
     ADD CONSTRAINT bot_grant_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
 
@@ -2425,6 +2553,15 @@ ALTER TABLE ONLY public.bot_order
 
 ALTER TABLE ONLY public.checkpoint_leaf
     ADD CONSTRAINT checkpoint_leaf_shard_number_fkey FOREIGN KEY (shard, number) REFERENCES public.checkpoint(shard, number);
+
+ALTER TABLE ONLY public.ciba_ping
+    ADD CONSTRAINT ciba_ping_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.ciba_request(trader_id, approval_id);
+
+ALTER TABLE ONLY public.ciba_request
+    ADD CONSTRAINT ciba_request_platform_id_fkey FOREIGN KEY (platform_id) REFERENCES public.platform(platform_id);
+
+ALTER TABLE ONLY public.ciba_request
+    ADD CONSTRAINT ciba_request_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
 
 ALTER TABLE ONLY public.cleanup_item
     ADD CONSTRAINT cleanup_item_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
@@ -2497,6 +2634,12 @@ ALTER TABLE ONLY public.market_price
 
 ALTER TABLE ONLY public.market_snapshot
     ADD CONSTRAINT market_snapshot_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES public.venue(venue_id);
+
+ALTER TABLE ONLY public.muted_lineage
+    ADD CONSTRAINT muted_lineage_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.muted_lineage
+    ADD CONSTRAINT muted_lineage_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
 ALTER TABLE ONLY public.node_usage
     ADD CONSTRAINT node_usage_trader_id_token_id_fkey FOREIGN KEY (trader_id, token_id) REFERENCES public.token(trader_id, token_id);
@@ -2582,6 +2725,9 @@ ALTER TABLE ONLY public.trader
 ALTER TABLE ONLY public.trader_setting
     ADD CONSTRAINT trader_setting_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
+ALTER TABLE ONLY public.user_code
+    ADD CONSTRAINT user_code_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
 ALTER TABLE ONLY public.venue_balance
     ADD CONSTRAINT venue_balance_trader_id_credential_id_fkey FOREIGN KEY (trader_id, credential_id) REFERENCES public.exchange_credential(trader_id, credential_id);
 
@@ -2642,6 +2788,8 @@ GRANT UPDATE(notional) ON TABLE public.bot_order TO tripcord_signer;
 
 GRANT UPDATE(quote) ON TABLE public.bot_order TO tripcord_signer;
 
+GRANT UPDATE(approval_id) ON TABLE public.bot_order TO tripcord_signer;
+
 GRANT UPDATE(state) ON TABLE public.bot_order TO tripcord_signer;
 
 GRANT UPDATE(rule) ON TABLE public.bot_order TO tripcord_signer;
@@ -2668,6 +2816,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
+
+REVOKE ALL ON FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) TO tripcord_api;
 
 REVOKE ALL ON FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_networks(p_trader uuid, p_token uuid, p_version integer, p_networks text[]) TO tripcord_signer;
@@ -2745,6 +2896,8 @@ REVOKE ALL ON FUNCTION public.networks_within(p_inner cidr[], p_outer cidr[]) FR
 REVOKE ALL ON FUNCTION public.nonce_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.nonce_secrets() TO tripcord_api;
 
+REVOKE ALL ON FUNCTION public.ping_of_decision() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) TO tripcord_dispatcher;
 
@@ -2820,6 +2973,7 @@ GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smalli
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_cord;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_operator;
+GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) TO tripcord_api;
@@ -2876,11 +3030,40 @@ GRANT UPDATE(decided_at) ON TABLE public.approval TO tripcord_signer;
 
 GRANT UPDATE(consumed_at) ON TABLE public.approval TO tripcord_signer;
 
+GRANT INSERT(lineage) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(lineage) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(intent) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(intent) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(prompt) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(prompt) ON TABLE public.approval TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.batch_leaf TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.batch_leaf TO tripcord_signer;
+
 GRANT SELECT ON TABLE public.checkpoint TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.checkpoint TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.checkpoint_leaf TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.checkpoint_leaf TO tripcord_signer;
+
+GRANT INSERT ON TABLE public.ciba_ping TO tripcord_api;
+GRANT SELECT,DELETE ON TABLE public.ciba_ping TO tripcord_dispatcher;
+
+GRANT SELECT ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(trader_id) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(approval_id) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(platform_id) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(auth_req_hash) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT INSERT(interval_seconds),UPDATE(interval_seconds) ON TABLE public.ciba_request TO tripcord_api;
+
+GRANT UPDATE(polled_at) ON TABLE public.ciba_request TO tripcord_api;
 
 GRANT SELECT ON TABLE public.cleanup_item TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.cleanup_item TO tripcord_signer;
@@ -2961,6 +3144,13 @@ GRANT SELECT ON TABLE public.market_snapshot TO tripcord_signer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.market_snapshot TO tripcord_courier;
 GRANT SELECT ON TABLE public.market_snapshot TO tripcord_api;
 
+GRANT SELECT ON TABLE public.muted_lineage TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.muted_lineage TO tripcord_signer;
+
+GRANT UPDATE(approval_id) ON TABLE public.muted_lineage TO tripcord_signer;
+
+GRANT UPDATE(until) ON TABLE public.muted_lineage TO tripcord_signer;
+
 GRANT SELECT ON TABLE public.outbox TO tripcord_dispatcher;
 
 GRANT SELECT(trader_id) ON TABLE public.outbox TO tripcord_signer;
@@ -2998,11 +3188,19 @@ GRANT SELECT ON TABLE public.platform TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.platform TO tripcord_operator;
 GRANT SELECT ON TABLE public.platform TO tripcord_signer;
 
+GRANT SELECT(platform_id) ON TABLE public.platform TO tripcord_dispatcher;
+
 GRANT UPDATE(jwks) ON TABLE public.platform TO tripcord_operator;
 
 GRANT UPDATE(disabled_at) ON TABLE public.platform TO tripcord_operator;
+GRANT SELECT(disabled_at) ON TABLE public.platform TO tripcord_dispatcher;
 
 GRANT UPDATE(retired_key_ids) ON TABLE public.platform TO tripcord_operator;
+
+GRANT UPDATE(ciba_delivery) ON TABLE public.platform TO tripcord_operator;
+
+GRANT UPDATE(ciba_endpoint) ON TABLE public.platform TO tripcord_operator;
+GRANT SELECT(ciba_endpoint) ON TABLE public.platform TO tripcord_dispatcher;
 
 GRANT SELECT ON TABLE public.platform_token TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.platform_token TO tripcord_signer;
@@ -3148,6 +3346,8 @@ GRANT INSERT(platform_id) ON TABLE public.trader TO tripcord_api;
 GRANT UPDATE(frozen_empty) ON TABLE public.trader TO tripcord_signer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.trader_setting TO tripcord_api;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.user_code TO tripcord_api;
 
 GRANT SELECT ON TABLE public.venue TO tripcord_api;
 GRANT SELECT ON TABLE public.venue TO tripcord_signer;

@@ -106,6 +106,15 @@ class Event(StrEnum):
     APPROVAL_CODE_REVEALED = "approval.code_revealed"
     FACTOR_CODE_REPLAYED = "factor.code_replayed"
     FACTOR_REMOVED = "factor.removed"
+    # the life of an approval beside its decision
+    APPROVAL_CANCELLED = "approval.cancelled"
+    APPROVAL_EXPIRED = "approval.expired"
+    APPROVALS_BATCHED = "approvals.batched"
+    APPROVAL_REDEEMED = "approval.redeemed"
+    # CIBA and live events
+    PLATFORM_CIBA_SET = "platform.ciba_set"
+    USER_CODE_SET = "user_code.set"
+    EVENTS_READ = "events.read"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,7 @@
 """/v1/approvals: what waits for a person, and what the person says."""
 
 import asyncio
-from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +12,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Response
 
 from app.accesslog.models import Event
-from app.api import shapes, shapes_codes
+from app.api import shapes, shapes_asking, shapes_codes
+from app.api.asking import ask_externally, platform_principal
 from app.api.carrying import carry_out
 from app.api.edge import AnyRequest, Principal
 from app.api.requesters import NO_STORE
@@ -36,9 +36,14 @@ from app.verbs import wire
 from app.verbs.errors import RefusedByPeer
 
 LONGEST_WAIT_SECONDS = 25
-_POLL = timedelta(milliseconds=250)
+_LOOK_AGAIN_SECONDS = 5.0
+"""An approval is in the log with its row, so its trader's chain grows. What can end a token's right
+to hear without an entry (its own expiry, a lost look) is found by looking again so often."""
+
 _PAGE = 50
 _RUNGS = tuple(Rung)
+_NOBODY = UUID(int=0)
+_PLATFORMS = (TokenKind.PLATFORM, TokenKind.CLIENT)
 
 WaitSeconds = Annotated[int, QueryParameter(ge=0, le=LONGEST_WAIT_SECONDS)]
 
@@ -60,9 +65,24 @@ class ApprovalController(Controller):
         found = await _wait_for(services, principal, cursor or UUID(int=0), wait)
         await services.edge.log(principal, Event.APPROVALS_READ)
         return shapes.Page(
-            items=[_view(approval) for approval in found],
+            items=[_view(approval, services.clock.now()) for approval in found],
             cursor=str(found[-1].approval_id) if len(found) == _PAGE else None,
         )
+
+    @post()
+    async def ask(
+        self,
+        request: AnyRequest,
+        data: JSONBody[shapes_asking.NewApproval],
+        services: NamedDependency[Services],
+    ) -> shapes_asking.AskedApproval:
+        """Ask a trader for something the platform itself will do.
+
+        By the client's token, or by a platform token with `approvals.request`. What Tripcord
+        carries out itself has routes of its own. 429 with `Retry-After` where this platform has
+        asked enough for now; nothing is queued then.
+        """
+        return await ask_externally(services, request, data)
 
     @get("/{approval_id:uuid}")
     async def read(
@@ -70,22 +90,25 @@ class ApprovalController(Controller):
         request: AnyRequest,
         approval_id: FromPath[UUID],
         services: NamedDependency[Services],
+        trader_id: FromQuery[UUID | None] = None,
     ) -> shapes.ApprovalView:
-        """One approval; a platform token sees those that its platform asked for."""
-        principal = await services.edge.token(
-            request, TokenKind.DEVICE, TokenKind.PLATFORM, verb=Verb.LIFT
-        )
+        """One approval; a platform sees those it asked for, by its token in the tree or by its
+        client token, which names the trader.
+        """
+        principal = await _reader(services, request, trader_id)
         principal.require("approvals.read")
         async with services.db.session() as tx:
-            approval = await store.get(tx, principal.trader, approval_id)
+            approval = await store.get(tx, principal.trader_id or trader_id or _NOBODY, approval_id)
         if approval is None or not _own_lift(principal, approval):
             check_rung(_RUNGS[principal.level], Verb.READ, node_id=principal.token_id)
         if approval is None:
             raise ApprovalNotFound
-        if principal.kind is TokenKind.PLATFORM and approval.requester != principal.origin.actor:
+        if principal.kind in _PLATFORMS and approval.requester != principal.origin.actor:
             raise ApprovalNotFound
-        await services.edge.log(principal, Event.APPROVALS_READ, subject_id=approval_id)
-        return _view(approval)
+        await services.edge.log(
+            principal, Event.APPROVALS_READ, trader_id=approval.trader_id, subject_id=approval_id
+        )
+        return _view(approval, services.clock.now())
 
     @post("/{approval_id:uuid}/decision", status_code=200)
     async def decide(
@@ -151,6 +174,15 @@ class ApprovalController(Controller):
         )
 
 
+async def _reader(services: Services, request: AnyRequest, trader_id: UUID | None) -> Principal:
+    """A device or a platform token of the trader's tree, or a client of the trader's platform."""
+    if request.headers.get("authorization", "").lower().startswith("bearer "):
+        return await platform_principal(
+            services, request, trader_id, scope="approvals.read", verb=Verb.READ
+        )
+    return await services.edge.token(request, TokenKind.DEVICE, TokenKind.PLATFORM, verb=Verb.LIFT)
+
+
 async def _decided_before(
     services: Services,
     principal: Principal,
@@ -186,9 +218,12 @@ def _says_yes(statement: str) -> bool:
 async def _wait_for(
     services: Services, principal: Principal, after: UUID, seconds: int
 ) -> list[Approval]:
-    """Poll until there is something; a token that is revoked meanwhile hears nothing more."""
-    ends_at = services.clock.now() + timedelta(seconds=seconds)
+    """Wait until there is something; a token that is revoked meanwhile hears nothing more."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + seconds
     while True:
+        # Before the approvals: what is asked after this look makes the chain longer than it was.
+        head = await services.heads.now(principal.trader) if seconds else 0
         async with services.db.session() as tx:
             level = await tokens.effective_level(tx, principal.trader, principal.path)
             if level is Level.REVOKED:
@@ -206,10 +241,10 @@ async def _wait_for(
             found = [approval for approval in found if _own_lift(principal, approval)]
             if not found:
                 check_rung(_RUNGS[level], Verb.READ, node_id=principal.token_id)
-        if found or services.stopping.is_set() or services.clock.now() >= ends_at:
+        left = ends_at - loop.time()
+        if found or services.stopping.is_set() or left <= 0:
             return found
-        with suppress(TimeoutError):
-            await asyncio.wait_for(services.stopping.wait(), _POLL.total_seconds())
+        await services.heads.beyond(principal.trader, head, min(left, _LOOK_AGAIN_SECONDS))
 
 
 def _own_lift(principal: Principal, approval: Approval) -> bool:
@@ -218,7 +253,7 @@ def _own_lift(principal: Principal, approval: Approval) -> bool:
     return own and approval.action_type == "token.lift"
 
 
-def _view(approval: Approval) -> shapes.ApprovalView:
+def _view(approval: Approval, now: datetime) -> shapes.ApprovalView:
     return shapes.ApprovalView(
         approval_id=approval.approval_id,
         template=TEMPLATES[approval.action_type],
@@ -228,7 +263,7 @@ def _view(approval: Approval) -> shapes.ApprovalView:
         required_strength=approval.required_strength,
         methods=offered(approval),
         requester=approval.requester,
-        state=approval.state,
+        state=approval.state_at(now),
         created_at=approval.created_at,
         expires_at=approval.expires_at,
     )

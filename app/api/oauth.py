@@ -12,20 +12,23 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event
+from app.api.ciba import redeem
+from app.api.client_assertions import by_assertion
 from app.api.edge import AnyRequest
 from app.api.errors import GrantTypeUnsupported, TokenTypeUnsupported
 from app.api.forms import form_of
 from app.api.services import Services
+from app.approvals.catalogue import EXTERNAL
+from app.ciba.models import GRANT_TYPE, SCOPE
+from app.ciba.rules import ACR
 from app.core import token
 from app.core.errors import Malformed
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind, TokenMalformed
 from app.platforms.errors import ClientRejected
-from app.platforms.models import ACCESS_TOKEN_LIFE, KEY_ALGORITHMS, Authenticated
+from app.platforms.models import ACCESS_TOKEN_LIFE, KEY_ALGORITHMS
 from app.tokens import store as tokens
 from app.tokens.models import Level
-
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _NEVER_BY_A_PLATFORM = (TokenKind.DEVICE, TokenKind.SESSION)
 """The trader's own. Their form alone decides, so nothing is said of whether one exists."""
@@ -38,7 +41,7 @@ class OAuthController(Controller):
     async def issue(
         self, request: AnyRequest, services: NamedDependency[Services]
     ) -> dict[str, Any]:
-        """Client credentials by private_key_jwt (RFC 6749 section 4.4, RFC 7523 section 2.2).
+        """By private_key_jwt (RFC 7523 section 2.2): client credentials, or the end of CIBA.
 
         With a DPoP proof the token is bound to its key (RFC 9449 section 5). A proof of doubtful
         age is answered with a nonce before the assertion is spent, so that it is good again.
@@ -46,10 +49,12 @@ class OAuthController(Controller):
         form = await form_of(request)
         if not form.get("grant_type"):
             raise Malformed
+        if form["grant_type"] == GRANT_TYPE:
+            return await redeem(request, services, form)
         if form["grant_type"] != "client_credentials":
             raise GrantTypeUnsupported
         proof = await services.edge.proof_to_bind(request)
-        platform = await _by_assertion(services, request, form)
+        platform = await by_assertion(services, request, form)
         if proof is not None:
             await services.edge.spend(request, proof)
         access = await services.platforms.issue_access_token(
@@ -95,38 +100,45 @@ class OAuthController(Controller):
     @get("/.well-known/oauth-authorization-server")
     async def metadata(self, services: NamedDependency[Services]) -> Response[dict[str, Any]]:
         """RFC 8414."""
-        origin = services.public_origin
-        return Response(
-            {
-                "issuer": origin,
-                "token_endpoint": f"{origin}/oauth/token",
-                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-                "token_endpoint_auth_signing_alg_values_supported": KEY_ALGORITHMS,
-                "introspection_endpoint": f"{origin}/oauth/introspect",
-                "introspection_endpoint_auth_methods_supported": ["Bearer"],
-                "revocation_endpoint": f"{origin}/oauth/revoke",
-                "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
-                "revocation_endpoint_auth_signing_alg_values_supported": KEY_ALGORITHMS,
-                "grant_types_supported": ["client_credentials"],
-                "response_types_supported": [],
-                "scopes_supported": [],
-                "authorization_details_types_supported": ["bot.grant"],
-                "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
-            }
-        )
+        return Response(_metadata(services.public_origin))
+
+    @get("/.well-known/openid-configuration")
+    async def openid(self, services: NamedDependency[Services]) -> Response[dict[str, Any]]:
+        """OpenID Connect Discovery 1.0 with CIBA's members (section 4). No browser comes here."""
+        return Response(_metadata(services.public_origin))
 
 
-async def _by_assertion(
-    services: Services, request: AnyRequest, form: Mapping[str, str]
-) -> Authenticated:
-    """The platform whose assertion is in the form; a miss is in the log before it is refused."""
-    is_assertion = form.get("client_assertion_type") == ASSERTION_TYPE
-    assertion = form.get("client_assertion", "") if is_assertion else ""
-    try:
-        return await services.platforms.authenticate(assertion, client_id=form.get("client_id"))
-    except ClientRejected:
-        await services.edge.log_miss(request, None, rule="client_rejected")
-        raise
+def _metadata(origin: str) -> dict[str, Any]:
+    return {
+        "issuer": origin,
+        "jwks_uri": f"{origin}/.well-known/jwks.json",
+        "token_endpoint": f"{origin}/oauth/token",
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": KEY_ALGORITHMS,
+        "introspection_endpoint": f"{origin}/oauth/introspect",
+        "introspection_endpoint_auth_methods_supported": ["Bearer"],
+        "revocation_endpoint": f"{origin}/oauth/revoke",
+        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": KEY_ALGORITHMS,
+        "grant_types_supported": ["client_credentials", GRANT_TYPE],
+        "response_types_supported": [],
+        "scopes_supported": [SCOPE],
+        "authorization_details_types_supported": sorted({"bot.grant", *EXTERNAL}),
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
+        "backchannel_authentication_endpoint": f"{origin}/oauth/bc-authorize",
+        "backchannel_token_delivery_modes_supported": ["poll", "ping"],
+        "backchannel_user_code_parameter_supported": True,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "acr_values_supported": list(ACR),
+        "claims_supported": [
+            "iss", "sub", "aud", "iat", "exp", "jti", "auth_time", "acr", "amr",
+            "authorization_details", "action_digest",
+        ],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+    }  # fmt: skip
 
 
 async def _client(
@@ -134,7 +146,7 @@ async def _client(
 ) -> tuple[UUID, Origin]:
     """Who revokes: by an assertion of its own, or with an access token it already has."""
     if "client_assertion" in form:
-        platform = await _by_assertion(services, request, form)
+        platform = await by_assertion(services, request, form)
         actor = f"platform:{platform.platform_id}"
         return platform.platform_id, services.edge.origin(request, actor)
     caller = await services.edge.client(request)

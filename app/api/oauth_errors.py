@@ -22,6 +22,22 @@ ERRORS = {
     "client_rejected": OAuthRefusal(401, "invalid_client"),
     "token_missing": OAuthRefusal(401, "invalid_client"),
     "token_rejected": OAuthRefusal(401, "invalid_token"),  # RFC 6750 section 3.1
+    # CIBA Core 1.0 section 13
+    "ciba_unauthorized_client": OAuthRefusal(400, "unauthorized_client"),
+    "ciba_invalid_scope": OAuthRefusal(400, "invalid_scope"),
+    "ciba_unknown_user_id": OAuthRefusal(400, "unknown_user_id"),
+    "ciba_expired_login_hint_token": OAuthRefusal(400, "expired_login_hint_token"),
+    "ciba_invalid_binding_message": OAuthRefusal(400, "invalid_binding_message"),
+    "ciba_missing_user_code": OAuthRefusal(400, "missing_user_code"),
+    "ciba_invalid_user_code": OAuthRefusal(400, "invalid_user_code"),
+    "ciba_request_denied": OAuthRefusal(403, "access_denied"),
+    "invalid_authorization_details": OAuthRefusal(400, "invalid_authorization_details"),  # RFC 9396
+    # section 11
+    "ciba_authorization_pending": OAuthRefusal(400, "authorization_pending"),
+    "ciba_slow_down": OAuthRefusal(400, "slow_down"),
+    "ciba_expired_token": OAuthRefusal(400, "expired_token"),
+    "ciba_access_denied": OAuthRefusal(400, "access_denied"),
+    "ciba_invalid_grant": OAuthRefusal(400, "invalid_grant"),
 }
 AT_THE_TOKEN_ENDPOINT = "/oauth/token"  # noqa: S105 - a path
 TOKEN_ERRORS = {

@@ -13,17 +13,22 @@ from app.core.clock import Clock
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.ciba import CibaRequests
 from app.requesting.devices import DeviceRequests
+from app.requesting.external import ExternalRequests
 from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
+from app.requesting.user_codes import UserCodes
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import SignerStatus, Status, Verb
+from app.watching.heads import Heads
+from app.watching.service import Streams
 from app.webhooks.registry import WebhookRegistry
 
 ISSUER_SECONDS = 60.0
@@ -44,13 +49,18 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     introspections: Coalescer
     revocations: RevocationService
     incidents: IncidentService
+    external_requests: ExternalRequests
     grant_requests: GrantRequests
     lift_requests: LiftRequests
     factor_requests: FactorRequests
     device_requests: DeviceRequests
     node_requests: NodeRequests
     sign_ins: SignIns
+    ciba_requests: CibaRequests
+    user_codes: UserCodes
     webhooks: WebhookRegistry
+    heads: Heads
+    streams: Streams
     public_origin: str
     stopping: asyncio.Event
     leak_misses: Budget = msgspec.field(

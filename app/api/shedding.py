@@ -37,6 +37,9 @@ OPEN_TO_ALL = 8
 """Cord requests under way at once that need no token first: a card is looked up over the very
 connections that a revoke needs, and strangers may try as many cards as they like."""
 
+STREAMING = 4096
+"""Streams of events open at once: they sleep as well, and for an hour. Half of all connections."""
+
 LEAKING = 8
 """Reports of leaks under way at once. Anybody may send them and each costs a look-up a token, so
 they get through beside everything else and crowd out nothing."""
@@ -46,6 +49,7 @@ LIMITS = MappingProxyType(
         "working": WORKING,
         "introspecting": INTROSPECTING,
         "waiting": WAITING,
+        "streaming": STREAMING,
         "leaking": LEAKING,
         "arriving": ARRIVING,
         "open": OPEN_TO_ALL,
@@ -53,7 +57,11 @@ LIMITS = MappingProxyType(
 )
 
 _OPEN = frozenset({"/v1/revocation-cards/redeem", "/oauth/revoke"})
-_LANES = {"/oauth/introspect": "introspecting", "/v1/leaks": "leaking"}
+_LANES = {
+    "/oauth/introspect": "introspecting",
+    "/v1/leaks": "leaking",
+    "/v1/events": "streaming",
+}
 _ID = r"[0-9a-fA-F-]{36}"
 _CORD = re.compile(
     rf"POST /v1/break-glass|POST /v1/revocation-cards/redeem|DELETE /v1/tokens/{_ID}"

@@ -29,6 +29,19 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     quote: str
 
 
+class Claimed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a platform says of its own user, and its words to the trader: its claim, not ours.
+
+    `by` is the platform's registered name; the phone shows each line as claimed by it.
+    """
+
+    by: str
+    address: str | None = None
+    user_agent: str | None = None
+    place: str | None = None
+    message: str | None = None
+
+
 class KeyLink(Action, frozen=True, tag="trade.key_link"):
     """Link a venue key. `permissions` were read back from the venue, not promised by anyone."""
 
@@ -79,6 +92,7 @@ class BotGrant(Action, frozen=True, tag="bot.grant"):
     parent_name: str | None = None
     scope: list[str] = msgspec.field(default_factory=lambda: ["order", "read"])
     ip_networks: list[str] = []
+    claimed: Claimed | msgspec.UnsetType = msgspec.UNSET
 
 
 class TokenChild(Action, frozen=True, tag="token.child"):
@@ -95,6 +109,7 @@ class TokenChild(Action, frozen=True, tag="token.child"):
     ip_networks: list[str]
     expires_at: datetime
     requested_by: str
+    claimed: Claimed | msgspec.UnsetType = msgspec.UNSET
 
 
 class IpChange(Action, frozen=True, tag="net.ip_change"):
@@ -107,6 +122,7 @@ class IpChange(Action, frozen=True, tag="net.ip_change"):
     from_networks: list[str]
     to_networks: list[str]
     requested_by: str
+    claimed: Claimed | msgspec.UnsetType = msgspec.UNSET
 
 
 class TradeOrder(Action, frozen=True, tag="trade.order"):
@@ -206,20 +222,7 @@ class TokenLift(Action, frozen=True, tag="token.lift"):
     requested_by: str
 
 
-A = TypeVar(
-    "A",
-    KeyLink,
-    BotGrant,
-    TradeOrder,
-    SignIn,
-    NewRecoveryCodes,
-    TokenLift,
-    TokenChild,
-    IpChange,
-    FactorAdd,
-    FactorRemove,
-    DeviceAdd,
-)
+A = TypeVar("A", bound=Action)
 
 TEMPLATES: dict[str, str] = {
     "trade.key_link": "key_link/1",
@@ -233,6 +236,12 @@ TEMPLATES: dict[str, str] = {
     "token.lift": "token_lift/1",
     "token.child": "token_child/1",
     "net.ip_change": "ip_change/1",
+    "trade.key_rotate": "key_rotate/1",
+    "trade.external": "external/1",
+    "contact.change": "contact_change/1",
+    "webhook.change": "webhook_change/1",
+    "trader.re_enrol": "re_enrol/1",
+    "batch": "batch/1",
 }
 
 

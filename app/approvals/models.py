@@ -13,6 +13,10 @@ DEFAULT_LIFE = timedelta(seconds=120)
 LONGEST_LIFE = timedelta(minutes=10)
 
 
+Prompt = Literal["rang", "silent", "gathered"]
+"""Whether a doorbell was queued: `silent` is listed only, `gathered` waits for a burst's batch."""
+
+
 class ApprovalState(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"
@@ -45,6 +49,14 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     decided_at: datetime | None
     consumed_at: datetime | None
+    lineage: str = ""
+    intent: str = ""
+    prompt: Prompt = "rang"
+
+    def state_at(self, now: datetime) -> ApprovalState:
+        """The state as it is: what nobody decided, or carried out, in time is expired."""
+        open_still = self.state in {ApprovalState.PENDING, ApprovalState.APPROVED}
+        return ApprovalState.EXPIRED if open_still and now >= self.expires_at else self.state
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,13 +10,14 @@ from app.db.pool import Tx
 
 _COLUMNS = (
     "trader_id, approval_id, requester, action_type, action, digest, nonce, required_strength,"
-    " subject_id, state, created_at, expires_at, decided_at, consumed_at"
+    " subject_id, state, created_at, expires_at, decided_at, consumed_at, lineage, intent, prompt"
 )
 
 _INSERT = """
     INSERT INTO approval (trader_id, approval_id, requester, action_type, action, digest, nonce,
-                          required_strength, subject_id, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                          required_strength, subject_id, created_at, expires_at, lineage, intent,
+                          prompt)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 
 _PENDING = f"""
@@ -68,6 +69,9 @@ async def insert(tx: Tx, approval: Approval) -> None:
         a.subject_id,
         a.created_at,
         a.expires_at,
+        a.lineage,
+        a.intent,
+        a.prompt,
     )
 
 
@@ -104,6 +108,18 @@ async def decide(
 async def cancel(tx: Tx, trader_id: UUID, approval_id: UUID) -> bool:
     """Take back an approval that was not carried out yet; False if it was, or never was one."""
     return await tx.fetchval(_CANCEL, trader_id, approval_id) is not None
+
+
+async def cancel_asked(tx: Tx, approval: Approval, now: datetime) -> bool:
+    """Take back, for its requester, what nobody has decided; False if somebody has."""
+    taken: bool = await tx.fetchval(
+        "SELECT cancel_asked($1, $2, $3, $4)",
+        approval.trader_id,
+        approval.approval_id,
+        approval.requester,
+        now,
+    )
+    return taken
 
 
 async def consume(tx: Tx, trader_id: UUID, approval_id: UUID, now: datetime) -> bool:

@@ -6,13 +6,13 @@ from app.cli.errors import CommandRefused
 from app.cli.migrate import with_login
 from app.cli.roles import DATABASE
 from app.cli.site import Addresses
-from app.config import PlatformSettings
+from app.config import OperatorSettings
 from app.core.secret import Secret
 
 _ROLE = "tripcord_operator"
 
 
-def operator_login(settings: PlatformSettings) -> tuple[str, Secret | None]:
+def operator_login(settings: OperatorSettings) -> tuple[str, Secret | None]:
     """Connection URL and password of the operator's role.
 
     Raises

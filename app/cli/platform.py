@@ -19,6 +19,7 @@ from app.core.secret import Secret
 from app.db.pool import Database
 from app.platforms.models import MAX_KEYS, Platform, key_id
 from app.platforms.registry import PlatformRegistry
+from app.webhooks.addresses import check_url
 
 _MAX_NAME = 64
 _T = TypeVar("_T")
@@ -71,6 +72,7 @@ def _listed(one: Platform) -> dict[str, Any]:
         "client_id": str(one.platform_id),
         "name": one.name,
         "keys": [key_id(jwk) for jwk in one.jwks["keys"]],
+        "ciba": one.ciba_endpoint or one.ciba_delivery,
         "disabled_at": None if one.disabled_at is None else one.disabled_at.isoformat(),
     }
 
@@ -110,6 +112,26 @@ def disable(*, client_id: UUID) -> None:
     """End a platform and its access tokens at once. Its traders keep everything they have."""
     _run(lambda registry: registry.disable(client_id))
     click.echo(f"disabled {client_id}")
+
+
+@platform.command("ciba")
+@_CLIENT_ID
+@click.option("--poll", "delivery", flag_value="poll", help="It asks for decisions itself.")
+@click.option("--ping", "endpoint", metavar="URL", help="It is told over HTTPS when to ask.")
+@click.option("--off", "delivery", flag_value="off", help="It may not ask by CIBA any more.")
+def ciba(*, client_id: UUID, delivery: str | None, endpoint: str | None) -> None:
+    """Let a platform ask by OpenID CIBA, and say how it hears of decisions."""
+    if (delivery is None) == (endpoint is None):
+        raise CommandRefused("Say one of --poll, --ping URL and --off.")
+    if endpoint is not None:
+        try:
+            check_url(endpoint, loopback=settings_of(PlatformSettings).webhook_loopback)
+        except DomainError as error:
+            raise CommandRefused(f"{error.sentence} ({error.rule})") from None
+        _run(lambda registry: registry.set_ciba(client_id, "ping", endpoint))
+    else:
+        _run(lambda registry: registry.set_ciba(client_id, None if delivery == "off" else "poll"))
+    click.echo(f"ciba {endpoint or delivery}")
 
 
 def _public_keys(path: Path) -> list[dict[str, Any]]:

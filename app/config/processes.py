@@ -80,16 +80,20 @@ class MigrateSettings(_WithDatabase, frozen=True, kw_only=True):
     data: Path
 
 
-class PlatformSettings(ProcessSettings, frozen=True, kw_only=True):
+class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
     """``database_dsn`` is the operator role's; None means the database of a running `up`."""
 
-    process = "platform"
     data: Path
     database_dsn: str | None
     database_password: Secret | None
 
 
-class ContainSettings(PlatformSettings, frozen=True, kw_only=True):
+class PlatformSettings(OperatorSettings, frozen=True, kw_only=True):
+    process = "platform"
+    webhook_loopback: bool
+
+
+class ContainSettings(OperatorSettings, frozen=True, kw_only=True):
     process = "contain"
 
 

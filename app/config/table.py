@@ -141,7 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "WEBHOOK_LOOPBACK",
         values.yes_or_no,
-        "yes lets webhooks name this machine, over plain HTTP too: for trying things out.",
+        "yes lets webhooks and pings name this machine, over plain HTTP too: to try things out.",
         "no",
     ),
     Setting("LOG_LEVEL", values.log_level, "debug, info, warning or error.", "info"),

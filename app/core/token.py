@@ -24,7 +24,9 @@ ID_CHARS = 22
 CHECKSUM_CHARS = 6
 """CRC-32 in base62, as in GitHub's tokens."""
 
-SCANNER_PATTERN = r"tc_(device|session|grant|platform|client|enrol|card|receipt)_[0-9A-Za-z]{72,93}"
+SCANNER_PATTERN = (
+    r"tc_(device|session|grant|platform|client|enrol|card|receipt|request)_[0-9A-Za-z]{72,93}"
+)
 """What secret scanners look for."""
 
 _SHAPE = re.compile(r"tc_([a-z]+)_([0-9A-Za-z]+)\Z")
@@ -39,6 +41,7 @@ class TokenKind(StrEnum):
     ENROL = "enrol"
     CARD = "card"
     RECEIPT = "receipt"
+    REQUEST = "request"
 
 
 _KINDS = {kind.value: kind for kind in TokenKind}

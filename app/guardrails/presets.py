@@ -22,6 +22,12 @@ NORMAL = MappingProxyType(
         "token.lift": Strength.MEDIUM,
         "token.child": Strength.MEDIUM,
         "net.ip_change": Strength.MEDIUM,
+        "trade.key_rotate": Strength.MEDIUM,
+        "trade.external": Strength.MEDIUM,
+        "contact.change": Strength.MEDIUM,
+        "webhook.change": Strength.MEDIUM,
+        "trader.re_enrol": Strength.MEDIUM,
+        "batch": Strength.MEDIUM,  # and never below what its leaves need
     }
 )
 PRESETS = MappingProxyType({"normal": NORMAL})

@@ -1,7 +1,7 @@
 """A platform and what it presents."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,11 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     disabled_at: datetime | None
     retired_key_ids: list[str] = []
+    ciba_delivery: Literal["poll", "ping"] | None = None
+    """How it hears of decisions it asked for by CIBA; None may not ask so."""
+
+    ciba_endpoint: str | None = None
+    """Where it is pinged; an operator registered it."""
 
 
 class Authenticated(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ platform's row, so none is issued in between.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from app.accesslog import store as log
@@ -94,6 +94,26 @@ class PlatformRegistry:
             await _replace(tx, platform, list(keys))
             for jwk in keys:
                 await _log(tx, Event.PLATFORM_KEY_ADDED, platform_id, key_id(jwk))
+
+    async def set_ciba(
+        self,
+        platform_id: UUID,
+        delivery: Literal["poll", "ping"] | None,
+        endpoint: str | None = None,
+    ) -> None:
+        """How the platform hears of decisions (CIBA): `endpoint` goes with `ping`, None ends it.
+
+        Whoever calls has checked the endpoint's text; the sender checks each address itself.
+
+        Raises
+        ------
+        PlatformNotFound
+            Not there, or disabled.
+        """
+        async with self._db.transaction() as tx:
+            await _locked(tx, platform_id)
+            await store.set_ciba(tx, platform_id, delivery, endpoint)
+            await _log(tx, Event.PLATFORM_CIBA_SET, platform_id, delivery or "off")
 
     async def disable(self, platform_id: UUID) -> None:
         """End a platform: it authenticates no more, and its access tokens are gone.

@@ -35,6 +35,9 @@ _TYPES = ("JWT", "client-authentication+jwt")
 """What an assertion may call itself (RFC 8725 section 3.11); the second is of RFC 7523's revision.
 Nothing else that a platform's key may sign is taken for one."""
 
+HINT_TYP = "login-hint+jwt"
+"""Ours: CIBA leaves the form of a login_hint_token to the provider. No assertion passes as one."""
+
 
 class PlatformService:
     """`audiences` are the strings an assertion may name: our issuer and token endpoint."""
@@ -143,6 +146,25 @@ class PlatformService:
         if found is None or found.jkt != jkt:
             raise ClientRejected
         return found
+
+    def verify_hint(self, platform: Platform, hint: str) -> dict[str, Any]:
+        """Claims of a JWT that the platform signed with a registered key (CIBA's login_hint_token).
+
+        Raises
+        ------
+        ClientRejected
+            Not its signature, not issued by it, or no claims.
+        """
+        try:
+            header, payload, _, _ = split(hint)
+            _, key, kid = _key_of(platform, header)
+            verify_jws(hint, expected_key=key, expected_kid=kid, expected_typ=HINT_TYP)
+            claims = msgspec.json.decode(payload, type=dict[str, Any])
+        except (DomainError, msgspec.DecodeError):
+            raise ClientRejected from None
+        if claims.get("iss") != str(platform.platform_id):
+            raise ClientRejected
+        return claims
 
     def _check_claims(self, claims: Assertion) -> datetime:
         now = self._clock.now()

@@ -11,12 +11,14 @@ from app.db.pool import Row, Tx
 from app.platforms.models import ClientToken, Platform
 
 _LIST = """
-    SELECT platform_id, name, jwks::text AS jwks, created_at, disabled_at, retired_key_ids
+    SELECT platform_id, name, jwks::text AS jwks, created_at, disabled_at, retired_key_ids,
+           ciba_delivery, ciba_endpoint
       FROM platform ORDER BY platform_id
 """
 
 _GET = """
-    SELECT platform_id, name, jwks::text AS jwks, created_at, disabled_at, retired_key_ids
+    SELECT platform_id, name, jwks::text AS jwks, created_at, disabled_at, retired_key_ids,
+           ciba_delivery, ciba_endpoint
       FROM platform WHERE platform_id = $1
 """
 
@@ -63,6 +65,15 @@ async def set_keys(
         platform_id,
         msgspec.json.encode({"keys": keys}).decode(),
         retired_key_ids,
+    )
+
+
+async def set_ciba(tx: Tx, platform_id: UUID, delivery: str | None, endpoint: str | None) -> None:
+    await tx.execute(
+        "UPDATE platform SET ciba_delivery = $2, ciba_endpoint = $3 WHERE platform_id = $1",
+        platform_id,
+        delivery,
+        endpoint,
     )
 
 

@@ -10,8 +10,8 @@ from app.core.jose import Jwk
 from app.core.statements import TokenSeal, verify
 from app.db.pool import Tx
 
-SCOPES = frozenset({"tree.read", "approvals.read", "grants.request"})
-"""Closed: see the tree, see the approvals it asked for, ask for grants."""
+SCOPES = frozenset({"tree.read", "approvals.read", "approvals.request", "grants.request"})
+"""Closed: see the tree, see the approvals it asked for, ask for others, ask for grants."""
 
 _COLUMNS = "trader_id, token_id, approval_id, statement, version, sealed_at"
 

@@ -12,5 +12,8 @@ row the HSM vouches for, and its entry. Not proven: which platform a trader belo
 no MAC), and that the chain up to the entry is whole (checkpoints do that, offline). Somebody who
 writes the database can so have a true statement sent to a wrong platform, or revoke: then it is
 true.
+
+A redeemed approval (`redeeming`) is told the same way, to the platform that asked: once, because
+its use is in the same commit, and only of what is carried out elsewhere.
 May never import: webhooks, push, HTTP, or another path.
 """

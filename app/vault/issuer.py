@@ -1,6 +1,7 @@
-"""The issuer key: RS256 by `issuer-v1` in the HSM, for security event tokens (RFC 8417) alone.
+"""The issuer key: RS256 by `issuer-v1` in the HSM, for security event tokens (RFC 8417), ID tokens
+and statements that an approval was given, and nothing else.
 
-The HSM's worker computes the one header it signs under from the key itself, so it needs no more
+The HSM's worker computes the few headers it signs under from the key itself, so it needs no more
 than this file to refuse everything else.
 """
 
@@ -31,9 +32,19 @@ def issuer_kid(modulus: bytes) -> str:
     return b64url(sha256(f'{{"e":"{jwk["e"]}","kty":"RSA","n":"{jwk["n"]}"}}'.encode()))
 
 
-def header_part(modulus: bytes) -> str:
-    """First part of every signing input: `typ` is fixed by RFC 8417 section 2.3."""
-    header = f'{{"alg":"RS256","kid":"{issuer_kid(modulus)}","typ":"secevent+jwt"}}'
+SET_TYP: Final = "secevent+jwt"
+"""Fixed by RFC 8417 section 2.3."""
+
+REDEMPTION_TYP: Final = "tripcord-redemption+jwt"
+ID_TOKEN_TYP: Final = "JWT"  # noqa: S105 - a JOSE type
+"""OpenID Connect Core 1.0 names none; this is what every client library takes."""
+
+TYPS: Final = (SET_TYP, REDEMPTION_TYP, ID_TOKEN_TYP)
+
+
+def header_part(modulus: bytes, typ: str = SET_TYP) -> str:
+    """First part of every signing input."""
+    header = f'{{"alg":"RS256","kid":"{issuer_kid(modulus)}","typ":"{typ}"}}'
     return b64url(header.encode())
 
 
@@ -42,7 +53,7 @@ class IssuerKey:
 
     def __init__(self, workers: "HsmWorkers", modulus: bytes) -> None:
         self._hot = workers.hot
-        self._header = header_part(modulus)
+        self._headers = {typ: header_part(modulus, typ) for typ in TYPS}
         self.public_jwk = issuer_jwk(modulus)
         self.kid = issuer_kid(modulus)
 
@@ -51,7 +62,22 @@ class IssuerKey:
 
         RS256 is deterministic: the same claims are the same token, however often they are signed.
         """
-        signing_input = f"{self._header}.{b64url(payload)}"
+        return await self._sign(SET_TYP, payload, deadline_seconds)
+
+    async def sign_redemption(
+        self, payload: bytes, *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> str:
+        """Compact JWS over the claims of one redeemed approval."""
+        return await self._sign(REDEMPTION_TYP, payload, deadline_seconds)
+
+    async def sign_id_token(
+        self, payload: bytes, *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> str:
+        """Compact JWS over the claims of one ID token (OpenID Connect Core 1.0 section 2)."""
+        return await self._sign(ID_TOKEN_TYP, payload, deadline_seconds)
+
+    async def _sign(self, typ: str, payload: bytes, deadline_seconds: float) -> str:
+        signing_input = f"{self._headers[typ]}.{b64url(payload)}"
         signature = await self._hot.call(
             wire.Rs256(signing_input=signing_input.encode()),
             _SIGNATURE,

@@ -323,6 +323,17 @@ class SignStatement(Verb, frozen=True, tag="sign_statement"):
     message_id: UUID
 
 
+class SignRedemption(Verb, frozen=True, tag="sign_statement"):
+    """Use up one approved external action and sign that it was approved, for its platform alone."""
+
+    RESULT = SignedStatement
+    template: Literal["redemption", "id_token"]
+    trader_id: UUID
+    approval_id: UUID
+    platform_id: UUID
+    origin: Origin
+
+
 class SignerStatus(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     courier_connected: bool
@@ -361,6 +372,7 @@ ApiVerb = (
     | RevealCode
     | SealChange
     | SignOrder
+    | SignRedemption
     | Status
 )
 """What the signer answers on the api's socket."""

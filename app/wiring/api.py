@@ -16,24 +16,29 @@ from app.core.secret import Secret
 from app.db.pool import Database
 from app.introspection.coalescer import Coalescer
 from app.platforms.service import PlatformService
+from app.requesting.ciba import CibaRequests
 from app.requesting.devices import DeviceRequests
+from app.requesting.external import ExternalRequests
 from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
 from app.requesting.sign_ins import SignIns
+from app.requesting.user_codes import UserCodes
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.wire import SignerStatus, Status
+from app.watching.heads import Heads
+from app.watching.service import Streams
 from app.webhooks.registry import WebhookRegistry
 
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
 """Held for revokes alone, on a role of their own (DESIGN section 1)."""
 
-_AUDIENCES = ("/oauth/token", "/oauth/revoke")
-"""Where an assertion may be used; it may name either, or the issuer."""
+_AUDIENCES = ("/oauth/token", "/oauth/revoke", "/oauth/bc-authorize")
+"""Where an assertion may be used; it may name any of them, or the issuer (CIBA section 7.1)."""
 
 _SWEEP_SECONDS = 10.0
 _SWEEP_ROWS = 5000
@@ -68,6 +73,8 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
     )
     nonces, introspections = Nonces(is_required=settings.dpop_nonces == "required"), Coalescer(db)
     await _read_nonces(db, nonces)
+    stopping = asyncio.Event()
+    heads = Heads(db, stopping)
     read_log.start()
     sweeping = asyncio.create_task(_sweep(db, nonces))
     try:
@@ -91,19 +98,25 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             introspections=introspections,
             revocations=RevocationService(cord, clock),
             incidents=IncidentService(cord, clock),
+            external_requests=ExternalRequests(db, clock),
             grant_requests=GrantRequests(db, clock),
             lift_requests=LiftRequests(db, clock),
             factor_requests=FactorRequests(db, clock),
             device_requests=DeviceRequests(db, clock),
             node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
+            user_codes=UserCodes(db, clock),
+            ciba_requests=CibaRequests(db, clock),
             webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),
+            heads=heads,
+            streams=Streams(db, heads, clock, stopping),
             public_origin=origin,
-            stopping=asyncio.Event(),
+            stopping=stopping,
         )
     finally:
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
+        await heads.close()
         await introspections.stop()
         await read_log.stop()
         signer.close()

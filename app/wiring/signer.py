@@ -83,6 +83,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     courier: CourierLink
     clock: Clock
     re_enrolment_wait: timedelta = WAITING_TIME
+    issuer: str = ""
+    """Our public origin."""
 
 
 @asynccontextmanager
@@ -118,6 +120,7 @@ async def signer(settings: SignerSettings) -> AsyncIterator[Parts]:
             courier=CourierLink(client),
             clock=clock,
             re_enrolment_wait=settings.re_enrolment_hours,
+            issuer=settings.public_origin,
         )
         servers = _servers(settings, parts)
         for server in servers:

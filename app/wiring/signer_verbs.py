@@ -50,6 +50,7 @@ from app.signing.holding import Holding
 from app.signing.orders import OrderSigning
 from app.signing.reads import VenueReads
 from app.telling.errors import StatementUnproven
+from app.telling.redeeming import Redeeming
 from app.telling.service import Telling
 from app.tokens import store as tokens
 from app.vault.bootstrap import Bootstrap
@@ -79,6 +80,7 @@ from app.verbs.wire import (
     SealedChange,
     SignedStatement,
     SignOrder,
+    SignRedemption,
     SignStatement,
     VenueRead,
     Verb,
@@ -175,6 +177,11 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         RevealCode: _logged(db, Event.APPROVAL_CODE_REVEALED, reveal_code),
         SealChange: _logged(db, Event.CHANGE_SEALED, changes.seal),
         SignOrder: _logged(db, Event.ORDER_REFUSED, orders.sign_order),
+        SignRedemption: _logged(
+            db,
+            Event.APPROVAL_REDEEMED,
+            Redeeming(db, executions, identity.issuer, clock, issuer=parts.issuer).redeem,
+        ),
     }
 
 

@@ -4,6 +4,8 @@ Authentication is a value with one method. DPoP proofs are made per request; a s
 for a nonce is answered once with it (RFC 9449 section 8), and the newest nonce is remembered.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -17,6 +19,9 @@ PROBLEM_PREFIX = "urn:tripcord:problem:"
 _TIMEOUT_SECONDS = 15.0
 _IDLE_SECONDS = 2.0
 """Below every server's keep-alive, so that no request starts on a connection that is closing."""
+
+_QUIET_SECONDS = 40.0
+"""An open stream says something every 15 s; one that is silent for so long is lost."""
 
 LONG_POLL_SLACK_SECONDS = 10.0
 """How much longer than its `wait` a long poll may take before we call it lost."""
@@ -162,6 +167,40 @@ class Api:
             response = send()
             self._learn_nonce(response)
         return _answer(response)
+
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        *,
+        auth: Auth,
+        headers: dict[str, str],
+        query: dict[str, int],
+    ) -> Iterator[Iterator[str]]:
+        """Open a stream and read its lines as they come.
+
+        Raises
+        ------
+        Refused, Unreachable
+            As `call`; the connection may also be lost while lines are read.
+        """
+        timeout = httpx.Timeout(_TIMEOUT_SECONDS, read=_QUIET_SECONDS)
+        try:
+            for last in (False, True):
+                proof = auth.headers("GET", self.origin + path, self._nonce)
+                with self._http.stream(
+                    "GET", path, headers=headers | proof, params=query, timeout=timeout
+                ) as response:
+                    if not response.is_success:
+                        response.read()
+                    if self._learn_nonce(response) and not last and _asks_for_nonce(response):
+                        continue
+                    if not response.is_success:
+                        _answer(response)
+                    yield response.iter_lines()
+                    return
+        except httpx.HTTPError as error:
+            raise Unreachable(f"GET {path}: {type(error).__name__}") from None
 
     def _learn_nonce(self, response: httpx.Response) -> bool:
         nonce = response.headers.get("DPoP-Nonce")

@@ -24,6 +24,7 @@ from scripts.clients.approvals import (
 from scripts.clients.codes import CodeBook, Watch, new_seed
 from scripts.clients.cord import Receipt, Reported, receipt_from, reported_from
 from scripts.clients.encoding import Json, Secret
+from scripts.clients.events import EventFeed
 from scripts.clients.inbox import Doorbell, Inbox, NoDoorbell
 from scripts.clients.recovery import RecoverableDevice
 from scripts.clients.seal import SealingKey, check_sealing_key, link_proof, seal
@@ -179,6 +180,10 @@ class Phone(RecoverableDevice):
         path = f"/v1/approvals/{approval.approval_id}/decision"
         return dict(self.call("POST", path, body).body)
 
+    def set_user_code(self, user_code: str) -> None:
+        """From now on a platform that asks by CIBA must know this code before I am rung."""
+        self.call("PUT", "/v1/user-code", {"user_code": user_code})
+
     # --- the tree ------------------------------------------------------------------------------
 
     def node(self, token_id: UUID) -> Json:
@@ -209,6 +214,10 @@ class Phone(RecoverableDevice):
         return UUID(answer.body["approval_id"])
 
     # --- watching and the cord -----------------------------------------------------------------
+
+    def events(self, *, after: int | None = None) -> EventFeed:
+        """What happens to the trader, live; `after` is the last position this phone heard of."""
+        return EventFeed(self.api, self.auth, after=after)
 
     def balances(self) -> list[Json]:
         return list(self.call("GET", "/v1/balances").body["items"])

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from scripts.clients.ciba import CibaClient
 from scripts.clients.encoding import Json, Secret
 from scripts.clients.http import Api, Bearer, Dpop
 from scripts.clients.keys import Jwk, KeyPair
@@ -156,6 +157,10 @@ class Platform:
         self._api.call("POST", "/oauth/revoke", auth=self._auth(), form={"token": token.reveal()})
         if token.reveal() == self._token.reveal():
             self._renew_at = 0.0
+
+    def ciba(self) -> CibaClient:
+        """Ask for approvals by the standard; an operator has let us (`tripcord platform ciba`)."""
+        return CibaClient(self._api, client_id=self._client_id, key=self._key)
 
     def use_key(self, key: KeyPair) -> None:
         """Authenticate with another key of ours, which the operator has registered.

@@ -9,49 +9,16 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
+from decimal import Decimal
 from typing import Any
 
 from scripts.clients.encoding import BadFormat, parse_canonical, sha256
+from scripts.clients.rows import CLAIMED, Kind, Row, Template, money
+from scripts.clients.templates import ASKED
 
 
 class CannotRender(Exception):
     """Not all of the action can be shown truthfully here, so it cannot be approved here."""
-
-
-class Kind(Enum):
-    AMOUNT = auto()
-    """Decimal string, shown in full."""
-
-    COUNT = auto()
-    """A whole number that is not negative."""
-
-    FLAG = auto()
-    PLACE = auto()
-    """A network; no network at all is no limit, and must not read as "nowhere"."""
-
-    CODE = auto()
-    """A market, id, address or key: compared by people, so anything but ASCII is spelled out."""
-
-    TEXT = auto()
-    """Free text of somebody: letters of any script, nothing invisible."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    field: str
-    """Dotted path; `*` stands for one key of a map or for the items of a list."""
-
-    label: str
-    kind: Kind = Kind.CODE
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    action_type: str
-    title: str
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +27,6 @@ class Screen:
     lines: tuple[tuple[str, str], ...]
     digest: bytes
     """SHA-256 of exactly the bytes these lines were made from."""
-
-
-def _money(field: str, label: str) -> tuple[Row, Row]:
-    return Row(f"{field}.amount", label, Kind.AMOUNT), Row(f"{field}.quote", f"{label}, in")
 
 
 _FACTOR = (
@@ -86,7 +49,7 @@ TEMPLATES: dict[str, Template] = {
             Row("order.price", "Price", Kind.AMOUNT, optional=True),
             Row("order.time_in_force", "Time in force", optional=True),
             Row("order.asked_as", "Asked for as", optional=True),
-            *_money("notional", "Worth"),
+            *money("notional", "Worth"),
             Row("venue", "Venue"),
             Row("model", "Bot", Kind.TEXT),
             Row("client_order_id", "Order name at the venue"),
@@ -116,9 +79,9 @@ TEMPLATES: dict[str, Template] = {
             Row("model.name", "Bot", Kind.TEXT),
             Row("model.version", "Bot version", Kind.TEXT),
             Row("markets.*", "Market"),
-            *_money("allocation", "Allocation"),
-            *_money("max_order", "Largest order"),
-            *_money("free_limit", "Without asking, up to"),
+            *money("allocation", "Allocation"),
+            *money("max_order", "Largest order"),
+            *money("free_limit", "Without asking, up to"),
             Row("expires_at", "Until"),
             Row("lease_hours", "Only while a device was seen in, hours", Kind.COUNT, optional=True),
             Row("parent_name", "Beneath the bot", Kind.TEXT),
@@ -133,6 +96,7 @@ TEMPLATES: dict[str, Template] = {
             Row("grant_id", "Grant"),
             Row("parent_grant_id", "Beneath the grant"),
             Row("credential_id", "Key record"),
+            *CLAIMED,
         ),
     ),
     "recovery_codes/1": Template(
@@ -186,6 +150,7 @@ TEMPLATES: dict[str, Template] = {
             Row("jkt", "Platform key"),
             Row("token_id", "Token"),
             Row("parent_id", "Beneath"),
+            *CLAIMED,
         ),
     ),
     "ip_change/1": Template(
@@ -199,6 +164,7 @@ TEMPLATES: dict[str, Template] = {
             Row("requested_by", "Asked by", Kind.TEXT),
             Row("token_id", "Token"),
             Row("version", "Version", Kind.COUNT),
+            *CLAIMED,
         ),
     ),
     "sign_in/1": Template(
@@ -212,8 +178,10 @@ TEMPLATES: dict[str, Template] = {
             Row("session_id", "Session"),
         ),
     ),
+    **ASKED,
 }
 
+MOST_LEAVES = 50
 _EVERYWHERE = (Row("type", "Kind of action"), Row("trader_id", "Account"))
 
 _AMOUNT = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
@@ -240,19 +208,55 @@ def render(template: str, action: bytes) -> Screen:
     known = TEMPLATES.get(template)
     if known is None or not isinstance(value, dict) or value.get("type") != known.action_type:
         raise CannotRender("this phone has no template for this action")
-    # (3) Every field gets its line, in the template's order.
+    # (3) Every field gets its line, in the template's order; of a batch, those of each action.
+    lines = _batch(known, value) if known.action_type == "batch" else _lines(known, value)
+    # (4) What was shown is what will be signed.
+    return Screen(known.title, tuple(lines), sha256(action))
+
+
+def _lines(known: Template, value: dict[str, Any]) -> list[tuple[str, str]]:
     unshown = list(_leaves(value, ""))
     lines: list[tuple[str, str]] = []
+    claimed = value.get("claimed")
+    claimant = claimed.get("by") if isinstance(claimed, dict) else None
     for row in (*known.rows, *_EVERYWHERE):
         found = [leaf for leaf in unshown if _matches(row.field, leaf[0])]
         if not found and not row.optional:
             raise CannotRender(f"the action lacks {row.field}")
-        lines.extend((_label(row, path), _show(row, leaf)) for path, leaf in found)
+        lines.extend((_label(row, path), _show(row, leaf, claimant)) for path, leaf in found)
         unshown = [leaf for leaf in unshown if leaf not in found]
     if unshown:
         raise CannotRender(f"this phone does not know the field {neutralise(unshown[0][0])}")
-    # (4) What was shown is what will be signed.
-    return Screen(known.title, tuple(lines), sha256(action))
+    return lines
+
+
+def _batch(known: Template, value: dict[str, Any]) -> list[tuple[str, str]]:
+    """The whole first, then each action by its own template: none is left out, none is added."""
+    leaves = value.get("actions")
+    own = next((one for one in TEMPLATES.values() if one.action_type == value.get("of")), None)
+    if own is None or own is known or not isinstance(leaves, list):
+        raise CannotRender("this phone has no template for the actions of this batch")
+    if value.get("count") != len(leaves) or not 1 < len(leaves) <= MOST_LEAVES:
+        raise CannotRender("the batch does not have the actions that it counts")
+    lines = _lines(known, {name: item for name, item in value.items() if name != "actions"})
+    sums: dict[str, Decimal] = {}
+    for number, leaf in enumerate(leaves, start=1):
+        if (
+            not isinstance(leaf, dict)
+            or leaf.get("type") != value["of"]
+            or leaf.get("trader_id") != value.get("trader_id")
+        ):
+            raise CannotRender("an action of the batch is of another type or account")
+        shown = _lines(own, leaf)
+        lines += [(f"{number} of {len(leaves)}: {label}", text) for label, text in shown]
+        worth = leaf.get("notional")
+        if isinstance(worth, dict):
+            unit = str(worth["quote"])
+            sums[unit] = sums.get(unit, Decimal(0)) + Decimal(worth["amount"])
+    said = {str(one["quote"]): Decimal(one["amount"]) for one in value["total"]}
+    if said != sums or len(said) != len(value["total"]):
+        raise CannotRender("the batch's total is not that of its actions")
+    return lines
 
 
 def neutralise(text: str, *, ascii_only: bool = False) -> str:
@@ -304,11 +308,9 @@ def _label(row: Row, path: str) -> str:
     )
 
 
-def _show(row: Row, value: Any) -> str:
-    if value == [] and row.kind is Kind.PLACE:
-        return "anywhere"
+def _show(row: Row, value: Any, claimant: Any = None) -> str:
     if value is None or value in ([], {}):
-        return "none"
+        return "anywhere" if value == [] and row.kind is Kind.PLACE else "none"
     match row.kind, value:
         case Kind.FLAG, bool():
             return "yes" if value else "no"
@@ -316,6 +318,8 @@ def _show(row: Row, value: Any) -> str:
             return str(value)
         case Kind.AMOUNT, str() if _AMOUNT.match(value):
             return value
+        case Kind.CLAIM, str() if isinstance(claimant, str):
+            return f"“{neutralise(value)}”, claimed by {neutralise(claimant)}"
         case Kind.CODE | Kind.TEXT | Kind.PLACE, str():
             return neutralise(value, ascii_only=row.kind is not Kind.TEXT)
         case _:

@@ -23,6 +23,9 @@ FOLDERS = ("app",)
 EXEMPT: dict[str, str] = {
     "app/accesslog/checkpoints.py:_CHANGED": "a checkpoint signs the heads of every chain",
     "app/accesslog/checkpoints.py:_LEAVES": "an inclusion proof needs the leaves of a checkpoint",
+    "app/ciba/store.py:_LEASE": "the dispatcher drains the pings of everybody",
+    "app/ciba/store.py:_SWEEP_MESSAGES": "the dispatcher ends what nobody will fetch any more",
+    "app/ciba/store.py:_SWEEP_SECRETS": "the dispatcher forgets what nobody can be told any more",
     "app/containment/store.py:_FENCES": "an operator sees what operators imposed on anybody",
     "app/egress/market_store.py:_WANTED": "prices are public; the courier reads each market once",
     "app/egress/revocation_store.py:_OPEN_REVOCATIONS": "the courier cleans up for everybody",

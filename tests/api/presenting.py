@@ -39,12 +39,15 @@ async def present(
     """Make the row's request with a credential of `trader`, about the things of `about`."""
     about = about or trader
     target, headers = row.target(about), {}
+    path = target.partition("?")[0]
     if credential in BOUND:
-        headers = party(trader, credential).headers(row.method, target)
+        headers = party(trader, credential).headers(row.method, path)
     elif credential == CLIENT:
         headers = {"Authorization": f"Bearer {platform.token.reveal()}"}
+        if row.names_trader:
+            target = f"{target}?trader_id={about.trader_id}"
     elif credential == PROOF:
-        headers = {"DPoP": KeyPair.p256().dpop_proof(row.method, ORIGIN + target)}
+        headers = {"DPoP": KeyPair.p256().dpop_proof(row.method, ORIGIN + path)}
     if row.form is not None:
         return await caller.http.request(row.method, target, data=row.form(about), headers=headers)
     body: Any = None if row.body is None else row.body(about)

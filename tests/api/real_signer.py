@@ -70,7 +70,9 @@ class Courier:
 
 
 @asynccontextmanager
-async def real_signer(database: FreshDatabase, hsm: Token, folder: Path) -> AsyncIterator[Courier]:
+async def real_signer(
+    database: FreshDatabase, hsm: Token, folder: Path, *, issuer: str = ""
+) -> AsyncIterator[Courier]:
     """Serve `signer.sock` and `courier.sock` in `folder`; no courier is connected for orders."""
     db = await Database.connect(database.dsn("tripcord_signer"), max_size=8, short_locks=True)
     absent = VerbClient(folder / "nobody.sock")
@@ -82,6 +84,7 @@ async def real_signer(database: FreshDatabase, hsm: Token, folder: Path) -> Asyn
             identity=Identity(patient),
             courier=CourierLink(absent),
             clock=SystemClock(),
+            issuer=issuer,
         )
 
         async def status(_: Status) -> SignerStatus:

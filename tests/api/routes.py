@@ -38,6 +38,11 @@ class Row(NamedTuple):
     under: Verb | None = None
     """What a platform's request takes of the trader's node that it names."""
 
+    names_trader: bool = False
+    """A client's token is of no trader: its request names one in the query."""
+
+    query: str = ""
+
     def target(self, trader: TraderRow) -> str:
         """The path for one trader's own things."""
         ids = {
@@ -58,7 +63,7 @@ class Row(NamedTuple):
         target = self.path
         for name, value in ids.items():
             target = target.replace(name, str(value))
-        return target
+        return target + self.query
 
 
 _ENVELOPE = {"ephemeral": "AAAA", "ciphertext": "AAAA"}
@@ -133,6 +138,24 @@ def veto(trader: TraderRow) -> dict[str, Any]:
     return end_of_re_enrolment(trader) | {"device_id": str(trader.device.token.token_id)}
 
 
+def new_approval(trader: TraderRow) -> dict[str, Any]:
+    return {
+        "trader_id": str(trader.trader_id),
+        "authorization_details": [
+            {
+                "type": "trade.external",
+                "kind": "payment",
+                "reference": "inv-1",
+                "description": "A payment",
+            }
+        ],
+    }
+
+
+def of_trader(trader: TraderRow) -> dict[str, Any]:
+    return {"trader_id": str(trader.trader_id)}
+
+
 _READERS = (DEVICE, SESSION)
 _OF_THE_TREE = (DEVICE, SESSION, GRANT, PLATFORM)
 _TRADERS_OWN = (DEVICE, SESSION, GRANT)
@@ -147,13 +170,20 @@ ROWS = (
     Row("GET", "/schema/openapi.json", (ANYONE,)),
     Row("GET", "/schema/{path:str}", (ANYONE,)),
     Row("GET", "/.well-known/oauth-authorization-server", (ANYONE,)),
+    Row("GET", "/.well-known/openid-configuration", (ANYONE,)),
     Row("GET", "/.well-known/jwks.json", (ANYONE,)),
+    Row("GET", "/v1/action-types", (ANYONE,)),
     Row("GET", "/.well-known/ssf-configuration", (ANYONE,)),
     Row("POST", "/oauth/token", (ASSERTION,), form=_fixed(
         grant_type="client_credentials",
         client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         client_assertion="e30.e30.AA",
     )),
+    Row("POST", "/oauth/bc-authorize", (ASSERTION,), form=_fixed(
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        client_assertion="e30.e30.AA", scope="openid", login_hint="x",
+    )),
+    Row("PUT", "/v1/user-code", (DEVICE,), _fixed(user_code="1234"), verb=Verb.ENROL),
     Row("POST", "/oauth/introspect", (CLIENT,), form=lambda t: {"token": t.grant.token.reveal()}),
     Row("POST", "/oauth/revoke", (CLIENT,), form=lambda t: {"token": t.card.reveal()}),
     Row("POST", "/v1/traders", (CLIENT,), _fixed()),
@@ -205,7 +235,12 @@ ROWS = (
         end_of_re_enrolment),
     Row("POST", "/v1/exchange-credentials", (DEVICE,), new_credential),
     Row("GET", "/v1/approvals", (DEVICE,)),
-    Row("GET", "/v1/approvals/{approval_id:uuid}", (DEVICE, PLATFORM)),
+    Row("GET", "/v1/approvals/{approval_id:uuid}", (CLIENT, DEVICE, PLATFORM),
+        names_trader=True),
+    Row("POST", "/v1/approvals", (CLIENT, PLATFORM), new_approval, verb=Verb.REDEEM),
+    Row("POST", "/v1/approvals/{approval_id:uuid}/cancel", (CLIENT, PLATFORM), of_trader),
+    Row("POST", "/v1/approvals/{approval_id:uuid}/redeem", (CLIENT, PLATFORM), of_trader,
+        verb=Verb.REDEEM),
     Row("POST", "/v1/approvals/{approval_id:uuid}/decision", (DEVICE,),
         _fixed(statement="e30.e30.AA"), verb=Verb.DENY),
     Row("POST", "/v1/approvals/{approval_id:uuid}/reveal", (DEVICE,),
@@ -246,6 +281,7 @@ ROWS = (
     Row("GET", "/v1/revocations/{revocation_id:uuid}/slipped", (*_READERS, RECEIPT)),
     Row("GET", "/v1/revocations/{revocation_id:uuid}/kept", (*_READERS, RECEIPT)),
     Row("GET", "/v1/revocations/{revocation_id:uuid}/cleanup", (*_READERS, RECEIPT)),
+    Row("GET", "/v1/events", (DEVICE,), query="?wait=0"),
     Row("GET", "/v1/access-log", (DEVICE, RECEIPT)),
     Row("GET", "/v1/access-log/checkpoints", (DEVICE, RECEIPT)),
 )  # fmt: skip

@@ -160,7 +160,7 @@ async def add_platform_token(
         "platform_id": str(platform_id),
         "approval_id": str(approval_id),
         "jkt": party.key.jkt,
-        "scope": ["approvals.read", "grants.request", "tree.read"],
+        "scope": ["approvals.read", "approvals.request", "grants.request", "tree.read"],
         "ip_networks": [],
         "expires_at": "2100-01-01T00:00:00Z",
         "version": 1,

@@ -88,6 +88,7 @@ _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
     wire.SignOrder: lambda _: wire.OrderOutcome(
         order_id=new_id(), state="released", client_order_id="tc-1", sequence=1
     ),
+    wire.SignRedemption: lambda _: wire.SignedStatement("e30.e30.AA"),
     wire.SealChange: lambda _: wire.SealedChange(subject_id=new_id(), state="active"),
 }
 """Where a test says nothing else. A phone is enrolled by the real signer only."""

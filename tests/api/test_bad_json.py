@@ -115,6 +115,8 @@ OPTIONAL = {
     "/v1/tokens": {"markets", "allocation", "free_limit", "max_order"},  # the parent's then
     "/v1/webhooks/{webhook_id:uuid}": {"state"},  # what is not given stays
     "/v1/tokens/{token_id:uuid}/ip-networks": {"trader_id"},  # a device knows its own
+    "/v1/approvals/{approval_id:uuid}/cancel": {"trader_id"},  # a platform token knows its own
+    "/v1/approvals/{approval_id:uuid}/redeem": {"trader_id"},
 }
 """Members of the samples that a body may go without."""
 

@@ -194,6 +194,42 @@ async def test_a_disabled_platform_ends_at_once_and_for_good(
     await refused(run, "rotate", "--client-id", client_id, keys=[KeyPair.p256()])
 
 
+async def test_ciba_is_let_and_ended_by_an_operator_and_pings_go_to_public_https(
+    run: Run, rows: asyncpg.Connection
+) -> None:
+    client_id = await registered(run, KeyPair.p256())
+    command = ("ciba", "--client-id", client_id)
+
+    async def stored() -> tuple[str | None, str | None]:
+        row = await rows.fetchrow(
+            "SELECT ciba_delivery, ciba_endpoint FROM platform WHERE platform_id::text = $1",
+            client_id,
+        )
+        return row["ciba_delivery"], row["ciba_endpoint"]
+
+    assert await stored() == (None, None)
+    for wrong in (
+        (), ("--poll", "--ping", "https://platform.example/cb"), ("--ping", "http://x.example/"),
+        ("--ping", "https://127.0.0.1/"), ("--ping", "https://10.0.0.1/"), ("--ping", "ftp://x/"),
+    ):  # fmt: skip
+        await refused(run, *command, *wrong)
+    assert await stored() == (None, None)
+    await done(run, *command, "--ping", "https://platform.example/cb")
+    assert await stored() == ("ping", "https://platform.example/cb")
+    await done(run, *command, "--poll")
+    assert await stored() == ("poll", None)
+    listed = json.loads(await done(run, "list", "--json"))
+    assert [one["ciba"] for one in listed if one["client_id"] == client_id] == ["poll"]
+    await done(run, *command, "--off")
+    assert await stored() == (None, None)
+    told = await rows.fetch(
+        "SELECT rule FROM access_log WHERE subject_id::text = $1 AND event = 'platform.ciba_set'"
+        " ORDER BY position",
+        client_id,
+    )
+    assert [entry["rule"] for entry in told] == ["ping", "poll", "off"]
+
+
 async def test_every_change_is_told_by_the_operator_and_the_list_shows_the_rest(
     run: Run, rows: asyncpg.Connection
 ) -> None:

@@ -11,7 +11,7 @@ from app.vault.errors import EvidenceForged
 from app.vault.hsm.keys import KeySet
 from app.vault.hsm.loading import USES, Handles, RowMac
 from app.vault.hsm.module import Hsm
-from app.vault.issuer import header_part
+from app.vault.issuer import TYPS, header_part
 from app.vault.models import Signed
 
 MAX_COUNTERS: Final = 16
@@ -47,7 +47,9 @@ class HotOperations:
     def __init__(self, hsm: Hsm, keys: KeySet, *, recycle_after_unwraps: int) -> None:
         self._keys = keys
         self._mac = RowMac(keys)
-        self._set_header = f"{header_part(keys.issuer_modulus)}.".encode()
+        self._issuer_headers = tuple(
+            f"{header_part(keys.issuer_modulus, typ)}.".encode() for typ in TYPS
+        )
         self._recycle_after = recycle_after_unwraps
         self.handles = Handles(hsm, keys)
 
@@ -108,8 +110,8 @@ class HotOperations:
         return counter_hmacs(self.handles.load(request.key), use.mechanism, request.counters)
 
     def _rs256(self, request: wire.Rs256) -> bytes:
-        # The key signs security event tokens and nothing else, whatever the signer becomes.
-        if not request.signing_input.startswith(self._set_header):
+        # The key signs under these headers and no other, whatever the signer becomes.
+        if not request.signing_input.startswith(self._issuer_headers):
             raise Malformed
         key = self._keys.issuer
         return bytes(key.sign(request.signing_input, mechanism=Mechanism.SHA256_RSA_PKCS))

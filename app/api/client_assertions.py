@@ -1,0 +1,45 @@
+"""private_key_jwt at /oauth/*: who asks, by an assertion in the form."""
+
+from collections.abc import Mapping
+
+from app.api.edge import PRINCIPAL, AnyRequest, Principal
+from app.api.services import Services
+from app.core.token import TokenKind
+from app.platforms.errors import ClientRejected
+from app.platforms.models import Authenticated
+from app.tokens.models import Level
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+async def by_assertion(
+    services: Services, request: AnyRequest, form: Mapping[str, str]
+) -> Authenticated:
+    """The platform whose assertion is in the form; a miss is in the log before it is refused."""
+    is_assertion = form.get("client_assertion_type") == ASSERTION_TYPE
+    assertion = form.get("client_assertion", "") if is_assertion else ""
+    try:
+        return await services.platforms.authenticate(assertion, client_id=form.get("client_id"))
+    except ClientRejected:
+        await services.edge.log_miss(request, None, rule="client_rejected")
+        raise
+
+
+async def principal_by_assertion(
+    services: Services, request: AnyRequest, form: Mapping[str, str]
+) -> tuple[Authenticated, Principal]:
+    """The same, as who asked: what is refused from here on is in the log as refused to it."""
+    client = await by_assertion(services, request, form)
+    principal = Principal(
+        kind=TokenKind.CLIENT,
+        token_id=client.platform_id,
+        trader_id=None,
+        root_id=None,
+        platform_id=client.platform_id,
+        path=[],
+        level=Level.ACTIVE,
+        jkt=None,
+        origin=services.edge.origin(request, f"platform:{client.platform_id}"),
+    )
+    request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
+    return client, principal
