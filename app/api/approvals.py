@@ -17,9 +17,10 @@ from app.api.asking import ask_externally, platform_principal
 from app.api.edge import AnyRequest, Principal
 from app.api.services import Services
 from app.approvals import store
-from app.approvals.actions import TEMPLATES
+from app.approvals.actions import TEMPLATES, read_action
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
 from app.approvals.models import Approval, ApprovalState
+from app.approvals.other_actions import BATCH, Batch
 from app.core.canonical import parse_canonical
 from app.core.encoding import b64url
 from app.core.errors import DomainError
@@ -220,6 +221,8 @@ async def _carry_out(
     services: Services, request: AnyRequest, principal: Principal, decided: wire.Decided
 ) -> dict[str, Any] | None:
     verb: wire.Verb
+    if decided.action_type == BATCH:
+        return {"actions": await _carry_out_batch(services, request, principal, decided)}
     match decided.action_type:
         case "trade.order":
             verb = wire.SignOrder(
@@ -239,6 +242,31 @@ async def _carry_out(
             return None
     outcome: dict[str, Any] = msgspec.to_builtins(await services.ask_signer(request, verb))
     return outcome
+
+
+async def _carry_out_batch(
+    services: Services, request: AnyRequest, principal: Principal, decided: wire.Decided
+) -> list[dict[str, Any]]:
+    """Each action by itself: one that is refused, or done already, does not stop the others."""
+    async with services.db.session() as tx:
+        approval = await store.get(tx, principal.trader, decided.approval_id)
+    if approval is None:
+        return []
+    outcomes: list[dict[str, Any]] = []
+    for leaf in range(len(read_action(approval.action, Batch).actions)):
+        verb = wire.SignOrder(
+            trader_id=principal.trader,
+            grant_id=None,
+            order=None,
+            approval_id=decided.approval_id,
+            origin=principal.origin,
+            leaf=leaf,
+        )
+        try:
+            outcomes.append(msgspec.to_builtins(await services.ask_signer(request, verb)))
+        except RefusedByPeer as refused:
+            outcomes.append({"refused": refused.code, "rule": refused.rule})
+    return outcomes
 
 
 def _view(approval: Approval, now: datetime) -> shapes.ApprovalView:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.approvals.actions import Action, Amount, Claimed
+from app.approvals.actions import A, Action, Amount, Claimed
+from app.approvals.errors import ActionMismatch
 
 MOST_LEAVES = 50
 """Actions in one batch: as many as a person can still scroll through (DESIGN section 6)."""
@@ -95,3 +96,16 @@ class Batch(Action, frozen=True, tag="batch"):
     count: int
     total: list[Amount]
     actions: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=2, max_length=MOST_LEAVES)]
+
+
+BATCH = "batch"
+
+
+def leaf_of(batch: Batch, number: int, shape: type[A]) -> A:
+    """One action of a batch, or raise ActionMismatch."""
+    if not 0 <= number < len(batch.actions):
+        raise ActionMismatch
+    try:
+        return msgspec.convert(batch.actions[number], shape)
+    except msgspec.ValidationError:
+        raise ActionMismatch from None

@@ -14,6 +14,7 @@ from app.core.clock import Clock
 from app.core.statements import Decision as SignedDecision
 from app.core.statements import digest_bytes
 from app.db.pool import Database, Tx
+from app.deciding.containing import contain
 from app.deciding.methods import METHOD_STRENGTH, Asked, Method, Proof, check_parts
 from app.deciding.session_code import SessionCodes
 from app.deciding.witness import Witness, approving, decision_statement
@@ -24,6 +25,9 @@ from app.guardrails.strength import Strength
 from app.orders import store as orders
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decide, Decided
+
+_HOLDING = ("trade.order", "batch")
+"""Types whose orders wait, held, for the decision."""
 
 _STATES = {
     "approve": ApprovalState.APPROVED,
@@ -109,13 +113,15 @@ class DecidingService:
                 raise ApprovalNotPending
             await self._end_held(tx, approval, ApprovalState.CANCELLED)
             await self._log(tx, approval, device, request, ApprovalState.CANCELLED)
+            if signed.decision == "fraud":
+                await contain(
+                    tx, approval, device=device, origin=request.origin, now=self._clock.now()
+                )
         return _answer(approval, ApprovalState.CANCELLED)
 
     async def _end_held(self, tx: Tx, approval: Approval, state: ApprovalState) -> None:
-        if approval.action_type == "trade.order":
-            await orders.refuse_held(
-                tx, approval.trader_id, approval.subject_id, approval.approval_id, state
-            )
+        if approval.action_type in _HOLDING:
+            await orders.refuse_held(tx, approval.trader_id, approval.approval_id, state)
 
     async def _log(
         self, tx: Tx, approval: Approval, device: Device, request: Decide, state: ApprovalState
@@ -199,6 +205,8 @@ class DecidingService:
         (mac,) = await self._evidence.seal([decision.evidence()])
         await store.insert_decision(tx, msgspec.structs.replace(decision, mac=mac))
         await self._log(tx, approval, device, request, state)
+        if signed.decision == "fraud":
+            await contain(tx, approval, device=device, origin=request.origin, now=now)
 
 
 def _answer(approval: Approval, state: ApprovalState) -> Decided:

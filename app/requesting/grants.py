@@ -8,6 +8,7 @@ import msgspec
 
 from app.accesslog.models import Event
 from app.approvals.actions import Amount, BotGrant, ModelCard
+from app.approvals.lineages import lineage_of
 from app.core import token
 from app.core.clock import Clock
 from app.core.errors import Malformed
@@ -131,5 +132,8 @@ class GrantRequests:
                 event=Event.GRANT_REQUESTED,
                 origin=origin,
                 now=now,
+                lineage=(
+                    lineage_of(parent.node.path) if asked.under_grant_id is not None else None
+                ),
             )
         return RequestedGrant(bearer=bearer, approval_id=approval_id)
