@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.accesslog.models import Event
-from app.approvals.actions import Amount, BotGrant, ModelCard
+from app.approvals.actions import Amount, BotGrant, Claimed, ModelCard
 from app.approvals.lineages import lineage_of
 from app.core import token
 from app.core.clock import Clock
@@ -45,6 +45,7 @@ class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
     scope: list[str] | None = None
     ip_networks: list[str] | None = None
     lease_hours: int | None = None
+    claimed: Claimed | msgspec.UnsetType = msgspec.UNSET
     under_grant_id: UUID | None = None
     """Where the requester is a bot: its own grant, which the parent must be or lie under."""
 
@@ -124,6 +125,7 @@ class GrantRequests:
                 scope=limits.scope,
                 ip_networks=limits.ip_networks,
                 lease_hours=limits.lease_hours,
+                claimed=asked.claimed,
             )
             approval_id = await ask(
                 tx,

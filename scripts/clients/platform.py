@@ -122,6 +122,32 @@ class Platform:
             body["ip_networks"] = ip_networks
         return grant_from(self._post("/v1/tokens", body))
 
+    def ask(self, *, trader_id: UUID, details: Json, context: Json | None = None) -> UUID:
+        """Ask the trader for something this platform will do: one element of
+        `authorization_details`, of a type that `GET /v1/action-types` lists as external. `context`
+        is what we saw of our user (address, user_agent, place) and our message; the phone shows it
+        as our claim. A 429 says when to come back: do not ask again before.
+        """
+        body: Json = {"trader_id": str(trader_id), "authorization_details": [details]}
+        if context is not None:
+            body["context"] = context
+        return UUID(self._post("/v1/approvals", body)["approval_id"])
+
+    def asked(self, *, trader_id: UUID, approval_id: UUID) -> str:
+        """State of what we asked: act on `approved` by redeeming, on nothing else."""
+        path = f"/v1/approvals/{approval_id}?trader_id={trader_id}"
+        return str(self._api.call("GET", path, auth=self._auth()).body["state"])
+
+    def take_back(self, *, trader_id: UUID, approval_id: UUID) -> None:
+        self._post(f"/v1/approvals/{approval_id}/cancel", {"trader_id": str(trader_id)})
+
+    def redeem(self, *, trader_id: UUID, approval_id: UUID) -> str:
+        """The signed statement that it was approved: once. Verify it (`typ`
+        tripcord-redemption+jwt, RS256, `aud` our client id) and do what it says, not what we sent.
+        """
+        path = f"/v1/approvals/{approval_id}/redeem"
+        return str(self._post(path, {"trader_id": str(trader_id)})["statement"])
+
     def tree(self, token: Secret) -> list[Json]:
         """The trader's keys and grants, first page, as far as the trader lets us see them."""
         answer = self._api.call("GET", "/v1/tokens", auth=Dpop(self._key, token))

@@ -23,6 +23,7 @@ FOLDERS = ("app",)
 EXEMPT: dict[str, str] = {
     "app/accesslog/checkpoints.py:_CHANGED": "a checkpoint signs the heads of every chain",
     "app/accesslog/checkpoints.py:_LEAVES": "an inclusion proof needs the leaves of a checkpoint",
+    "app/approvals/store.py:_OVERDUE": "one sweep writes down what expired for everybody",
     "app/containment/store.py:_FENCES": "an operator sees what operators imposed on anybody",
     "app/egress/market_store.py:_WANTED": "prices are public; the courier reads each market once",
     "app/egress/revocation_store.py:_OPEN_REVOCATIONS": "the courier cleans up for everybody",

@@ -274,7 +274,7 @@ async def test_the_phone_shows_every_action_of_it_and_sums_them_itself(
     assert ("5 of 5: Market", "BTCUSDT") in lines
     action = json.loads(row["action"])
     leaves = action["actions"]
-    for changes in (
+    mutations: tuple[dict[str, Any], ...] = (
         {"actions": leaves[:4]},
         {"actions": leaves[:1], "count": 1},
         {"actions": [*leaves[:4], leaves[0] | {"more": "x"}]},
@@ -284,6 +284,7 @@ async def test_the_phone_shows_every_action_of_it_and_sums_them_itself(
         {"total": []},
         {"of": "batch"},
         {"actions": leaves * 11, "count": 55},
-    ):
+    )
+    for changes in mutations:
         with pytest.raises(CannotRender):
             render("batch/1", canonical_json(msgspec.to_builtins(action | changes)))

@@ -101,13 +101,14 @@ async def test_a_phone_revoked_while_it_decides_decides_before_or_not_at_all(
     held = await bot.hold()
     await trader.let_time_pass()
     yes = await trader.decide_request(held.approval_id)
-    receipt, decided = await asyncio.gather(
+    answers: list[Any] = await asyncio.gather(
         signer.revocations.revoke(
             trader.trader_id, trader.bound.device_id, reason="lost", origin=trader.origin
         ),
         signer.ask(yes),
         return_exceptions=True,
     )
+    receipt, decided = answers
     assert not isinstance(receipt, BaseException)
     log = await signer.log(trader.trader_id)
     position = {
