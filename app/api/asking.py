@@ -16,7 +16,7 @@ from app.api.services import Services
 from app.api.traders import trader_of
 from app.approvals.actions import Claimed
 from app.approvals.catalogue import EXTERNAL, schemas, template_of
-from app.approvals.models import DEFAULT_LIFE
+from app.approvals.models import DEFAULT_LIFE, ApprovalState
 from app.core.errors import Malformed
 from app.core.token import TokenKind
 from app.guardrails.rungs import Verb
@@ -40,14 +40,14 @@ class AskingController(Controller):
     path = "/v1/approvals"
     tags = ("approvals",)
 
-    @post("/{approval_id:uuid}/cancel", status_code=204)
+    @post("/{approval_id:uuid}/cancel", status_code=200)
     async def cancel(
         self,
         request: AnyRequest,
         approval_id: FromPath[UUID],
         data: JSONBody[shapes_asking.OfTrader],
         services: NamedDependency[Services],
-    ) -> None:
+    ) -> shapes.Decided:
         """Take back what this platform asked, while nobody has decided it."""
         principal = await platform_principal(
             services, request, data.trader_id, scope="approvals.request", verb=Verb.READ
@@ -55,6 +55,7 @@ class AskingController(Controller):
         await services.external_requests.cancel(
             _trader(principal, data.trader_id), approval_id, principal.origin
         )
+        return shapes.Decided(approval_id=approval_id, state=ApprovalState.CANCELLED)
 
     @post("/{approval_id:uuid}/redeem", status_code=200)
     async def redeem(

@@ -109,7 +109,7 @@ class Platform:
         ip_networks: list[str] | None = None,
     ) -> GrantRequest:
         """Ask the trader for a token of ours in his tree: `tree.read`, `approvals.read`,
-        `grants.request`. It is bound to this platform's key.
+        `approvals.request`, `grants.request`. It is bound to this platform's key.
         """
         body: Json = {
             "kind": "platform",
@@ -135,8 +135,13 @@ class Platform:
 
     def asked(self, *, trader_id: UUID, approval_id: UUID) -> str:
         """State of what we asked: act on `approved` by redeeming, on nothing else."""
-        path = f"/v1/approvals/{approval_id}?trader_id={trader_id}"
-        return str(self._api.call("GET", path, auth=self._auth()).body["state"])
+        answer = self._api.call(
+            "GET",
+            f"/v1/approvals/{approval_id}",
+            auth=self._auth(),
+            query={"trader_id": str(trader_id)},
+        )
+        return str(answer.body["state"])
 
     def take_back(self, *, trader_id: UUID, approval_id: UUID) -> None:
         self._post(f"/v1/approvals/{approval_id}/cancel", {"trader_id": str(trader_id)})

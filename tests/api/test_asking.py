@@ -40,7 +40,7 @@ async def test_a_platform_asks_and_looks_and_takes_back(
     assert by_token.json()["approval_id"] == approval_id
     body = {"trader_id": str(trader.trader_id)}
     ended = await caller.call("POST", f"{path}/cancel", body=body, headers=bearer(platform))
-    assert ended.status_code == 204
+    assert ended.json()["state"] == "cancelled"
     assert (await caller.call("GET", path + query, headers=bearer(platform))).json()["state"] == (
         "cancelled"
     )
