@@ -101,7 +101,7 @@ async def test_a_phone_revoked_while_it_decides_decides_before_or_not_at_all(
     held = await bot.hold()
     await trader.let_time_pass()
     yes = await trader.decide_request(held.approval_id)
-    answers: list[Any] = await asyncio.gather(
+    answers: Any = await asyncio.gather(
         signer.revocations.revoke(
             trader.trader_id, trader.bound.device_id, reason="lost", origin=trader.origin
         ),
