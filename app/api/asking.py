@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -13,14 +14,15 @@ from app.api import shapes, shapes_asking
 from app.api.edge import AnyRequest, Principal
 from app.api.services import Services
 from app.api.traders import trader_of
+from app.approvals.actions import Claimed
 from app.approvals.catalogue import EXTERNAL, schemas, template_of
-from app.approvals.models import DEFAULT_LIFE
+from app.approvals.models import DEFAULT_LIFE, ApprovalState
 from app.core.errors import Malformed
 from app.core.token import TokenKind
 from app.guardrails.rungs import Verb
 from app.platforms import store as platforms
 from app.platforms.models import Platform
-from app.requesting.claiming import Claim
+from app.requesting.claiming import Claim, claimed_by
 from app.requesting.external import ExternalRequest
 from app.tokens.errors import TokenRejected
 from app.traders.errors import TraderNotFound
@@ -38,14 +40,14 @@ class AskingController(Controller):
     path = "/v1/approvals"
     tags = ("approvals",)
 
-    @post("/{approval_id:uuid}/cancel", status_code=204)
+    @post("/{approval_id:uuid}/cancel", status_code=200)
     async def cancel(
         self,
         request: AnyRequest,
         approval_id: FromPath[UUID],
         data: JSONBody[shapes_asking.OfTrader],
         services: NamedDependency[Services],
-    ) -> None:
+    ) -> shapes.Decided:
         """Take back what this platform asked, while nobody has decided it."""
         principal = await platform_principal(
             services, request, data.trader_id, scope="approvals.request", verb=Verb.READ
@@ -53,6 +55,7 @@ class AskingController(Controller):
         await services.external_requests.cancel(
             _trader(principal, data.trader_id), approval_id, principal.origin
         )
+        return shapes.Decided(approval_id=approval_id, state=ApprovalState.CANCELLED)
 
     @post("/{approval_id:uuid}/redeem", status_code=200)
     async def redeem(
@@ -166,6 +169,18 @@ def claim_of(context: shapes_asking.RequesterContext | None) -> Claim | None:
             message=context.message,
         )
     )
+
+
+async def claimed_of(
+    services: Services, principal: Principal, context: shapes_asking.RequesterContext | None
+) -> Claimed | msgspec.UnsetType:
+    """What a platform says of its user, in its name; nobody else may say anything of that kind."""
+    claim = claim_of(context)
+    if claim is None:
+        return msgspec.UNSET
+    if principal.kind not in {TokenKind.CLIENT, TokenKind.PLATFORM}:
+        raise Malformed(rule="context")
+    return claimed_by(await platform_of(services, principal), claim)
 
 
 def _trader(principal: Principal, named: UUID | None) -> UUID:

@@ -127,6 +127,11 @@ STATUS: dict[str, int] = {
     "order_expired": 403,
     "loosening_needs_approval": 403,
     "statement_unproven": 403,
+    # not so often
+    "prompt_open": 429,
+    "prompts_exhausted": 429,
+    "prompt_cooling_down": 429,
+    "requester_muted": 429,
     # understood, and wrong
     "key_rejected": 422,
     "factor_unnamed": 422,

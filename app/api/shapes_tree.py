@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.api.shapes import In, Jwk, Jws, Market, Model, Moment, Money, Out, Text64
+from app.api.shapes_asking import RequesterContext
 
 Networks = Annotated[
     list[Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f:./]{2,49}\Z")]],
@@ -35,6 +36,7 @@ class NewGrant(In, frozen=True, tag_field="kind", tag="grant"):
     scope: Scopes | None = None
     ip_networks: Networks | None = None
     lease_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] | None = None
+    context: RequesterContext | None = None
 
 
 class NewPlatformToken(In, frozen=True, tag_field="kind", tag="platform"):
@@ -47,6 +49,7 @@ class NewPlatformToken(In, frozen=True, tag_field="kind", tag="platform"):
     parent_id: UUID | None = None
     expires_at: Moment | None = None
     ip_networks: Networks | None = None
+    context: RequesterContext | None = None
 
 
 class NodeView(Out, frozen=True):
@@ -113,6 +116,7 @@ class NewNetworks(In, frozen=True):
 
     ip_networks: Networks
     trader_id: UUID | None = None
+    context: RequesterContext | None = None
 
 
 class ApprovalAsked(Out, frozen=True):

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from app.api import shapes_tree
+from app.api.asking import claimed_of
 from app.api.edge import AnyRequest, Principal
 from app.api.errors import PreconditionFailed
 from app.api.presented import shows_a_node
@@ -70,7 +71,11 @@ class TokenNodeController(Controller):
         """Ask for another address list, wider perhaps: a person approves it (`net.ip_change`)."""
         trader_id, principal = await self._asker(request, data, services)
         approval_id = await services.node_requests.ip_change(
-            trader_id, token_id, data.ip_networks, principal.origin
+            trader_id,
+            token_id,
+            data.ip_networks,
+            principal.origin,
+            claimed=await claimed_of(services, principal, data.context),
         )
         return shapes_tree.ApprovalAsked(approval_id=approval_id)
 

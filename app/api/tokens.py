@@ -12,6 +12,7 @@ from litestar.response import Response
 
 from app.accesslog.models import Event
 from app.api import shapes, shapes_tree
+from app.api.asking import claimed_of
 from app.api.cord import receipt_response
 from app.api.edge import AnyRequest, Principal
 from app.api.services import Services
@@ -71,7 +72,10 @@ class TokenController(Controller):
             requested = await _platform_token(services, requester, data)
         else:
             requested = await services.grant_requests.request(
-                _grant_request(data, requester),
+                msgspec.structs.replace(
+                    _grant_request(data, requester),
+                    claimed=await claimed_of(services, requester, data.context),
+                ),
                 requested_by=requester.origin.actor,
                 origin=requester.origin,
             )
@@ -181,6 +185,7 @@ async def _platform_token(
             scope=data.scope,
             ip_networks=data.ip_networks,
             expires_at=_moment(data.expires_at),
+            claimed=await claimed_of(services, requester, data.context),
         ),
         platform,
         requester.origin,

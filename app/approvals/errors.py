@@ -36,3 +36,31 @@ class FactorTooWeak(DomainError):
 
     code = "factor_too_weak"
     sentence = "This action needs a stronger way to approve."
+
+
+class PromptOpen(DomainError):
+    """The requester asked something that nobody answered yet; one at a time."""
+
+    code = "prompt_open"
+    sentence = "Something asked before is still waiting for its answer."
+
+
+class PromptsExhausted(DomainError):
+    """The requester has asked as often as it may for now."""
+
+    code = "prompts_exhausted"
+    sentence = "The trader was asked often enough for now. Come back later."
+
+
+class CoolingDown(DomainError):
+    """The trader said no to the same thing a moment ago."""
+
+    code = "prompt_cooling_down"
+    sentence = "The trader just said no to this. It is not asked again for a while."
+
+
+class RequesterMuted(DomainError):
+    """The trader called something of this requester's a fraud."""
+
+    code = "requester_muted"
+    sentence = "The trader does not want to be asked by this requester."

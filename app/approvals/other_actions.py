@@ -9,7 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from app.approvals.actions import Action, Amount, Claimed
+from app.approvals.actions import A, Action, Amount, Claimed, action_bytes
+from app.approvals.errors import ActionMismatch
+from app.core.canonical import canonical_json
 
 MOST_LEAVES = 50
 """Actions in one batch: as many as a person can still scroll through (DESIGN section 6)."""
@@ -95,3 +97,20 @@ class Batch(Action, frozen=True, tag="batch"):
     count: int
     total: list[Amount]
     actions: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=2, max_length=MOST_LEAVES)]
+
+
+BATCH = "batch"
+
+
+def leaf_of(batch: Batch, number: int, shape: type[A]) -> A:
+    """One action of a batch, or raise ActionMismatch."""
+    if not 0 <= number < len(batch.actions):
+        raise ActionMismatch
+    leaf = batch.actions[number]
+    try:
+        action = msgspec.convert(leaf, shape)
+    except msgspec.ValidationError:
+        raise ActionMismatch from None
+    if action_bytes(action) != canonical_json(leaf):  # another spelling was not what was shown
+        raise ActionMismatch
+    return action

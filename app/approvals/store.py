@@ -8,7 +8,7 @@ import msgspec
 from app.approvals.models import Approval, ApprovalState, Decision
 from app.db.pool import Tx
 
-_COLUMNS = (
+COLUMNS = (
     "trader_id, approval_id, requester, action_type, action, digest, nonce, required_strength,"
     " subject_id, state, created_at, expires_at, decided_at, consumed_at, lineage, intent, prompt"
 )
@@ -21,7 +21,7 @@ _INSERT = """
 """
 
 _PENDING = f"""
-    SELECT {_COLUMNS} FROM approval
+    SELECT {COLUMNS} FROM approval
      WHERE trader_id = $1 AND state = 'pending' AND expires_at > $2 AND approval_id > $3
        AND ($5::text IS NULL OR (requester = $5 AND action_type = 'token.lift'))
      ORDER BY approval_id LIMIT $4
@@ -38,6 +38,18 @@ _DECIDE = """
 _CANCEL = """
     UPDATE approval SET state = 'cancelled'
      WHERE trader_id = $1 AND approval_id = $2 AND state = 'approved'
+    RETURNING approval_id
+"""
+
+# Not per trader on purpose: one sweep serves all; each is then ended under its trader's lock.
+_OVERDUE = """
+    SELECT trader_id, approval_id FROM approval
+     WHERE state = 'pending' AND expires_at <= $1 LIMIT $2
+"""
+
+_EXPIRE = """
+    UPDATE approval SET state = 'expired', decided_at = $3
+     WHERE trader_id = $1 AND approval_id = $2 AND state = 'pending' AND expires_at <= $3
     RETURNING approval_id
 """
 
@@ -77,7 +89,7 @@ async def insert(tx: Tx, approval: Approval) -> None:
 
 async def get(tx: Tx, trader_id: UUID, approval_id: UUID) -> Approval | None:
     row = await tx.fetchrow(
-        f"SELECT {_COLUMNS} FROM approval WHERE trader_id = $1 AND approval_id = $2",
+        f"SELECT {COLUMNS} FROM approval WHERE trader_id = $1 AND approval_id = $2",
         trader_id,
         approval_id,
     )
@@ -120,6 +132,17 @@ async def cancel_asked(tx: Tx, approval: Approval, now: datetime) -> bool:
         now,
     )
     return taken
+
+
+async def overdue(tx: Tx, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """(trader, approval) of what nobody decided in time."""
+    rows = await tx.fetch(_OVERDUE, now, limit)
+    return [(row["trader_id"], row["approval_id"]) for row in rows]
+
+
+async def expire(tx: Tx, trader_id: UUID, approval_id: UUID, now: datetime) -> bool:
+    """Write down that the time of a pending approval is over; False if it is something else."""
+    return await tx.fetchval(_EXPIRE, trader_id, approval_id, now) is not None
 
 
 async def consume(tx: Tx, trader_id: UUID, approval_id: UUID, now: datetime) -> bool:

@@ -31,10 +31,7 @@ async def end_wrong(
     trader_id, approval_id = approval.trader_id, approval.approval_id
     if not await store.decide(tx, trader_id, approval_id, ApprovalState.DENIED, now):
         raise ApprovalNotPending
-    if approval.action_type == "trade.order":
-        await orders.refuse_held(
-            tx, trader_id, approval.subject_id, approval_id, ApprovalState.DENIED
-        )
+    await orders.refuse_held(tx, trader_id, approval_id, ApprovalState.DENIED)
     await append_locked(
         tx,
         Entry(

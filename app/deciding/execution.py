@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from app.approvals import rules, store
+from app.approvals import rules, standings, store
 from app.approvals.actions import A, action_bytes, read_action
 from app.approvals.errors import (
     ActionMismatch,
@@ -12,6 +12,7 @@ from app.approvals.errors import (
     FactorTooWeak,
 )
 from app.approvals.models import Approval
+from app.approvals.other_actions import BATCH, Batch, leaf_of
 from app.core.statements import digest_bytes
 from app.db.pool import Tx
 from app.deciding.methods import check_may_approve
@@ -36,8 +37,11 @@ class Executions:
         shape: type[A],
         action_type: str,
         now: datetime,
+        leaf: int | None = None,
     ) -> tuple[A, Approval]:
         """Consume an approved action in the caller's transaction and return it.
+
+        With `leaf` it is that action of an approved batch, and only that one is consumed.
 
         The caller holds the trader lock; `now` was read after it.
 
@@ -54,7 +58,8 @@ class Executions:
         decision = await store.get_decision(tx, trader_id, approval_id)
         if decision is None:
             raise ApprovalNotApproved
-        rules.check_executable(approval, decision, expected_action_type=action_type, now=now)
+        decided_type = action_type if leaf is None else BATCH
+        rules.check_executable(approval, decision, expected_action_type=decided_type, now=now)
         # (2) The signer decided so: its MAC, under the same root.
         await self._evidence.verify([(decision.evidence(), decision.mac)])
         if decision.root_id != expected_root_id:
@@ -77,6 +82,8 @@ class Executions:
         if METHOD_STRENGTH[decision.method] < required_strength(NORMAL, action_type):
             raise FactorTooWeak
         # (5) The action itself, then use it up: once.
+        if leaf is not None:
+            return await self._use_leaf(tx, approval, leaf, shape, action_type, now), approval
         # One spelling only: an id in other letters reads the same, and was not what was shown.
         action = read_action(approval.action, shape)
         if action.trader_id != trader_id or action_bytes(action) != approval.action:
@@ -84,3 +91,20 @@ class Executions:
         if not await store.consume(tx, trader_id, approval_id, now):
             raise ApprovalNotApproved
         return action, approval
+
+    async def _use_leaf(
+        self, tx: Tx, approval: Approval, leaf: int, shape: type[A], action_type: str, now: datetime
+    ) -> A:
+        """One action of the batch, once; with the last one the batch itself is used up."""
+        batch = read_action(approval.action, Batch)
+        action = leaf_of(batch, leaf, shape)
+        if batch.of != action_type or action.trader_id != approval.trader_id:
+            raise ActionMismatch
+        place = (approval.trader_id, approval.approval_id)
+        if not await standings.consume_leaf(tx, *place, leaf, now):
+            raise ApprovalNotApproved
+        if await standings.leaves_used(tx, *place) == len(batch.actions) and not (
+            await store.consume(tx, *place, now)
+        ):
+            raise ApprovalNotApproved
+        return action

@@ -15,6 +15,7 @@ from app.core.statements import Decision as SignedDecision
 from app.core.statements import Reveal as SignedReveal
 from app.core.statements import digest_bytes
 from app.db.pool import Database, Tx
+from app.deciding.containing import contain
 from app.deciding.methods import Asked, Method, Proof, check_parts, check_strong_enough
 from app.deciding.push_otp import PushOtps
 from app.deciding.session_code import SessionCodes
@@ -24,6 +25,9 @@ from app.guardrails.rungs import Verb
 from app.orders import store as orders
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decide, Decided
+
+_HOLDING = ("trade.order", "batch")
+"""Types whose orders wait, held, for the decision."""
 
 _STATES = {
     "approve": ApprovalState.APPROVED,
@@ -127,13 +131,15 @@ class DecidingService:
                 raise ApprovalNotPending
             await self._end_held(tx, approval, ApprovalState.CANCELLED)
             await self._log(tx, approval, device, request, ApprovalState.CANCELLED)
+            if signed.decision == "fraud":
+                await contain(
+                    tx, approval, device=device, origin=request.origin, now=self._clock.now()
+                )
         return _answer(approval, ApprovalState.CANCELLED)
 
     async def _end_held(self, tx: Tx, approval: Approval, state: ApprovalState) -> None:
-        if approval.action_type == "trade.order":
-            await orders.refuse_held(
-                tx, approval.trader_id, approval.subject_id, approval.approval_id, state
-            )
+        if approval.action_type in _HOLDING:
+            await orders.refuse_held(tx, approval.trader_id, approval.approval_id, state)
 
     async def _log(
         self, tx: Tx, approval: Approval, device: Device, request: Decide, state: ApprovalState
@@ -218,6 +224,8 @@ class DecidingService:
         (mac,) = await self._evidence.seal([decision.evidence()])
         await store.insert_decision(tx, msgspec.structs.replace(decision, mac=mac))
         await self._log(tx, approval, device, request, state)
+        if signed.decision == "fraud":
+            await contain(tx, approval, device=device, origin=request.origin, now=now)
 
 
 def _answer(approval: Approval, state: ApprovalState) -> Decided:

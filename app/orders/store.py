@@ -46,7 +46,12 @@ _AT_VENUE = f"""
 
 _REFUSE_HELD = """
     UPDATE bot_order SET state = 'refused', rule = $3
-     WHERE trader_id = $1 AND order_id = $2 AND approval_id = $4 AND state = 'held'
+     WHERE trader_id = $1 AND approval_id = $2 AND state = 'held'
+"""
+
+_POINT_AT = """
+    UPDATE bot_order SET approval_id = $3
+     WHERE trader_id = $1 AND approval_id = ANY ($2) AND state = 'held'
 """
 
 # Not per trader on purpose: one sweep serves all; each is then ended under its trader's lock.
@@ -64,11 +69,16 @@ _EXPIRE_HELD = """
 """
 
 
-async def refuse_held(
-    tx: Tx, trader_id: UUID, order_id: UUID, approval_id: UUID, rule: str
+async def refuse_held(tx: Tx, trader_id: UUID, approval_id: UUID, rule: str) -> None:
+    """End the orders that a person said no to, and only those that were asked about."""
+    await tx.execute(_REFUSE_HELD, trader_id, approval_id, rule)
+
+
+async def point_at(
+    tx: Tx, trader_id: UUID, approval_ids: Collection[UUID], approval_id: UUID
 ) -> None:
-    """End an order that a person said no to, and only the one that was asked about."""
-    await tx.execute(_REFUSE_HELD, trader_id, order_id, rule, approval_id)
+    """Let the held orders of several approvals wait for another one."""
+    await tx.execute(_POINT_AT, trader_id, list(approval_ids), approval_id)
 
 
 async def overdue(tx: Tx, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:

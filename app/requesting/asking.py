@@ -14,7 +14,14 @@ from app.tokens.models import Node
 
 
 async def ask(
-    tx: Tx, action: Action, *, node: Node, event: Event, origin: Origin, now: datetime
+    tx: Tx,
+    action: Action,
+    *,
+    node: Node,
+    event: Event,
+    origin: Origin,
+    now: datetime,
+    lineage: str | None = None,
 ) -> UUID:
     """Ask the trader for `action` about `node`; returns the approval's id.
 
@@ -27,6 +34,7 @@ async def ask(
         subject_id=node.token_id,
         now=now,
         life=LONGEST_LIFE,
+        lineage=lineage,
     )
     await append_locked(
         tx,

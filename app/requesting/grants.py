@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 
 from app.accesslog.models import Event
-from app.approvals.actions import Amount, BotGrant, ModelCard
+from app.approvals.actions import Amount, BotGrant, Claimed, ModelCard
+from app.approvals.lineages import lineage_of
 from app.core import token
 from app.core.clock import Clock
 from app.core.errors import Malformed
@@ -44,6 +45,7 @@ class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
     scope: list[str] | None = None
     ip_networks: list[str] | None = None
     lease_hours: int | None = None
+    claimed: Claimed | msgspec.UnsetType = msgspec.UNSET
     under_grant_id: UUID | None = None
     """Where the requester is a bot: its own grant, which the parent must be or lie under."""
 
@@ -123,6 +125,7 @@ class GrantRequests:
                 scope=limits.scope,
                 ip_networks=limits.ip_networks,
                 lease_hours=limits.lease_hours,
+                claimed=asked.claimed,
             )
             approval_id = await ask(
                 tx,
@@ -131,5 +134,8 @@ class GrantRequests:
                 event=Event.GRANT_REQUESTED,
                 origin=origin,
                 now=now,
+                lineage=(
+                    lineage_of(parent.node.path) if asked.under_grant_id is not None else None
+                ),
             )
         return RequestedGrant(bearer=bearer, approval_id=approval_id)

@@ -8,7 +8,7 @@ import msgspec
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.approvals.actions import IpChange, TokenChild
+from app.approvals.actions import Claimed, IpChange, TokenChild
 from app.core import networks, token
 from app.core.clock import Clock
 from app.core.errors import Malformed
@@ -42,6 +42,7 @@ class PlatformTokenRequest(msgspec.Struct, frozen=True, kw_only=True):
     scope: list[str]
     ip_networks: list[str] | None
     expires_at: datetime | None
+    claimed: Claimed | msgspec.UnsetType = msgspec.UNSET
 
 
 class RequestedToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +124,7 @@ class NodeRequests:
                 ip_networks=node.networks,
                 expires_at=node.expires_at,
                 requested_by=origin.actor,
+                claimed=asked.claimed,
             )
             approval_id = await ask(
                 tx,
@@ -135,7 +137,13 @@ class NodeRequests:
         return RequestedToken(bearer=bearer, approval_id=approval_id)
 
     async def ip_change(
-        self, trader_id: UUID, token_id: UUID, texts: Iterable[str], origin: Origin
+        self,
+        trader_id: UUID,
+        token_id: UUID,
+        texts: Iterable[str],
+        origin: Origin,
+        *,
+        claimed: Claimed | msgspec.UnsetType = msgspec.UNSET,
     ) -> UUID:
         """Ask for another address list of a node; returns the approval's id.
 
@@ -168,6 +176,7 @@ class NodeRequests:
                 from_networks=node.networks,
                 to_networks=wanted,
                 requested_by=origin.actor,
+                claimed=claimed,
             )
             return await ask(
                 tx,

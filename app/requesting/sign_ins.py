@@ -10,12 +10,14 @@ from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
 from app.approvals.actions import SignIn
 from app.approvals.asking import ask
+from app.approvals.errors import PromptsExhausted
+from app.approvals.lineages import lineage_at
 from app.approvals.models import ApprovalState
 from app.core import token
 from app.core.clock import Clock
 from app.core.ids import new_id
 from app.core.origin import Origin
-from app.db.pool import Database
+from app.db.pool import Database, Tx
 from app.outbox.models import Topic
 from app.sessions import store
 from app.sessions.errors import SessionNotFound
@@ -58,22 +60,28 @@ class SignIns:
                 return view
             if await tokens.effective_level(tx, trader_id, [trader.root_id]) >= Level.FROZEN:
                 return view
-            approval = await ask(
-                tx,
-                SignIn(
-                    trader_id=trader_id,
-                    session_id=session_id,
-                    address=origin.address or "",
-                    user_agent=origin.user_agent or "",
-                    jkt=jkt,
-                    at=now,
-                ),
-                requester=f"session:{session_id}",
-                subject_id=session_id,
-                now=now,
-                life=ATTEMPT_LIFE,
-                topic=Topic.LOGIN,
+            action = SignIn(
+                trader_id=trader_id,
+                session_id=session_id,
+                address=origin.address or "",
+                user_agent=origin.user_agent or "",
+                jkt=jkt,
+                at=now,
             )
+            try:
+                approval = await ask(
+                    tx,
+                    action,
+                    requester=f"session:{session_id}",
+                    lineage=lineage_at(origin.address),
+                    subject_id=session_id,
+                    now=now,
+                    life=ATTEMPT_LIFE,
+                    topic=Topic.LOGIN,
+                )
+            except PromptsExhausted:
+                # As to whoever names a trader that does not exist: no refusal tells them apart.
+                return await self._log_flood(tx, trader_id, view, origin)
             session = Session(
                 trader_id=trader_id,
                 session_id=session_id,
@@ -100,6 +108,22 @@ class SignIns:
                 ),
             )
         return msgspec.structs.replace(view, approval_id=approval.approval_id)
+
+    async def _log_flood(
+        self, tx: Tx, trader_id: UUID, view: SignInView, origin: Origin
+    ) -> SignInView:
+        await append_locked(
+            tx,
+            Entry(
+                trader_id=trader_id,
+                event=Event.SESSION_REQUESTED,
+                origin=origin,
+                subject_id=view.session_id,
+                outcome="refused",
+                rule=PromptsExhausted.code,
+            ),
+        )
+        return view
 
     async def get(self, trader_id: UUID, session_id: UUID, jkt: str) -> Session:
         """The attempt, for the key that began it, or raise SessionNotFound."""

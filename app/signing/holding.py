@@ -9,9 +9,11 @@ import msgspec
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
-from app.approvals.actions import Amount, TradeOrder
+from app.approvals.actions import Amount, TradeOrder, read_action
 from app.approvals.asking import ask
 from app.approvals.errors import ActionMismatch, ApprovalNotFound
+from app.approvals.lineages import lineage_of
+from app.approvals.other_actions import BATCH, Batch, leaf_of
 from app.core.encoding import b64url
 from app.core.jose import Jwk
 from app.core.origin import Origin
@@ -67,6 +69,7 @@ class Holding:
                 signed_order_sha256=b64url(order.jws_digest),
             ),
             requester=origin.actor,
+            lineage=lineage_of(begun.grant.path),
             subject_id=order.order_id,
             now=begun.now,
             strength=verdict.strength,
@@ -101,17 +104,28 @@ class Holding:
                 )
 
     async def order_of(
-        self, trader_id: UUID, approval_id: UUID, verified: Callable[[str, Jwk], Order]
+        self,
+        trader_id: UUID,
+        approval_id: UUID,
+        verified: Callable[[str, Jwk], Order],
+        *,
+        leaf: int | None = None,
     ) -> tuple[OrderRow, Order, bytes]:
-        """The order an approval is about, its stored JWS verified again, without its expiry.
+        """The order an approval, or a leaf of a batch, is about, its stored JWS verified again,
+        without its expiry.
 
         The third is the model key that verified it, to be compared with the row under the lock.
         """
         async with self._db.session() as tx:
             approval = await approvals.get(tx, trader_id, approval_id)
-            if approval is None or approval.action_type != "trade.order":
+            if approval is None or approval.action_type != (
+                "trade.order" if leaf is None else BATCH
+            ):
                 raise ApprovalNotFound
-            row = await tx.fetchrow(_HELD, trader_id, approval.subject_id)
+            order_id = approval.subject_id
+            if leaf is not None:
+                order_id = leaf_of(read_action(approval.action, Batch), leaf, TradeOrder).order_id
+            row = await tx.fetchrow(_HELD, trader_id, order_id)
             if row is None or row["approval_id"] != approval_id:
                 raise ApprovalNotFound
             order = msgspec.convert(dict(row), OrderRow)
@@ -125,7 +139,7 @@ class Holding:
         return order, claims, grant.model_jwk
 
     async def approved_terms(
-        self, tx: Tx, begun: Begun, claims: Order, approval_id: UUID
+        self, tx: Tx, begun: Begun, claims: Order, approval_id: UUID, leaf: int | None
     ) -> OrderTerms:
         """Use up the approval and give the terms that were shown.
 
@@ -144,6 +158,7 @@ class Holding:
             shape=TradeOrder,
             action_type="trade.order",
             now=begun.now,
+            leaf=leaf,
         )
         order = begun.prior
         if order is None or (

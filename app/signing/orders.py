@@ -107,7 +107,7 @@ class OrderSigning:
 
     async def _held(self, request: SignOrder, approval_id: UUID) -> OrderOutcome:
         order, claims, key = await self._holding.order_of(
-            request.trader_id, approval_id, verify_again
+            request.trader_id, approval_id, verify_again, leaf=request.leaf
         )
         release: Release | None = None
         refusal: DomainError | None = None
@@ -119,7 +119,7 @@ class OrderSigning:
                 digest = begun.prior.jws_digest
                 return await self._answer_again(tx, begun, begun.prior, digest, request)
             # (4) The approval: its evidence verified again, and used up.
-            terms = await self._holding.approved_terms(tx, begun, claims, approval_id)
+            terms = await self._holding.approved_terms(tx, begun, claims, approval_id, request.leaf)
             try:
                 outcome, release = await self._decide(
                     tx, begun, begun.prior, terms, request, approved=True

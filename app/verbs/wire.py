@@ -241,7 +241,9 @@ class OrderOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignOrder(Verb, frozen=True, tag="sign_order"):
-    """A new order (`order`, its JWS), or a held one whose approval was decided."""
+    """A new order (`order`, its JWS), or a held one whose approval was decided; of an approved
+    batch the one at place `leaf`.
+    """
 
     RESULT = OrderOutcome
     trader_id: UUID
@@ -249,6 +251,7 @@ class SignOrder(Verb, frozen=True, tag="sign_order"):
     order: str | None
     approval_id: UUID | None
     origin: Origin
+    leaf: int | None = None
 
 
 class VenueAnswer(msgspec.Struct, frozen=True):

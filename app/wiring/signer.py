@@ -17,6 +17,7 @@ from app.core.statements import CHECKPOINT_TYP
 from app.db.errors import Conflict
 from app.db.pool import Database
 from app.deciding.execution import Executions
+from app.deciding.expiring import Expiring
 from app.deciding.witness import Witness
 from app.recovery.models import WAITING_TIME
 from app.signing.holding import Holding
@@ -203,13 +204,16 @@ async def _checkpoints(parts: Parts) -> None:
 
 
 async def _expiries(parts: Parts) -> None:
-    """An order that nobody approved in time says so, without a reader having to compute it."""
+    """What nobody approved in time says so, without a reader having to compute it."""
     evidence = Evidence(parts.workers)
     holding = Holding(parts.db, Executions(Witness(evidence, parts.clock), evidence))
+    expiring = Expiring(parts.db, parts.clock)
     while True:
         await asyncio.sleep(_EXPIRY_SECONDS)
         with suppress(DomainError, Conflict):
             await holding.expire_overdue(parts.clock.now())
+        with suppress(DomainError, Conflict):
+            await expiring.sweep()
 
 
 def _vault_config(settings: SignerSettings) -> VaultConfig:

@@ -111,7 +111,7 @@ class Platform:
         ip_networks: list[str] | None = None,
     ) -> GrantRequest:
         """Ask the trader for a token of ours in his tree: `tree.read`, `approvals.read`,
-        `grants.request`. It is bound to this platform's key.
+        `approvals.request`, `grants.request`. It is bound to this platform's key.
         """
         body: Json = {
             "kind": "platform",
@@ -131,6 +131,37 @@ class Platform:
     def submit_code(self, trader_id: UUID, approval_id: UUID, code: str) -> Json:
         """What the trader typed at ours, read off the phone."""
         return submit_code(self._api, self._auth(), approval_id, trader_id, code)
+
+    def ask(self, *, trader_id: UUID, details: Json, context: Json | None = None) -> UUID:
+        """Ask the trader for something this platform will do: one element of
+        `authorization_details`, of a type that `GET /v1/action-types` lists as external. `context`
+        is what we saw of our user (address, user_agent, place) and our message; the phone shows it
+        as our claim. A 429 says when to come back: do not ask again before.
+        """
+        body: Json = {"trader_id": str(trader_id), "authorization_details": [details]}
+        if context is not None:
+            body["context"] = context
+        return UUID(self._post("/v1/approvals", body)["approval_id"])
+
+    def asked(self, *, trader_id: UUID, approval_id: UUID) -> str:
+        """State of what we asked: act on `approved` by redeeming, on nothing else."""
+        answer = self._api.call(
+            "GET",
+            f"/v1/approvals/{approval_id}",
+            auth=self._auth(),
+            query={"trader_id": str(trader_id)},
+        )
+        return str(answer.body["state"])
+
+    def take_back(self, *, trader_id: UUID, approval_id: UUID) -> None:
+        self._post(f"/v1/approvals/{approval_id}/cancel", {"trader_id": str(trader_id)})
+
+    def redeem(self, *, trader_id: UUID, approval_id: UUID) -> str:
+        """The signed statement that it was approved: once. Verify it (`typ`
+        tripcord-redemption+jwt, RS256, `aud` our client id) and do what it says, not what we sent.
+        """
+        path = f"/v1/approvals/{approval_id}/redeem"
+        return str(self._post(path, {"trader_id": str(trader_id)})["statement"])
 
     def tree(self, token: Secret) -> list[Json]:
         """The trader's keys and grants, first page, as far as the trader lets us see them."""

@@ -21,6 +21,7 @@ EXEMPT: dict[str, str] = {
     "app/tokens/nodes.py:_PAGE": "the columns of a node, a constant of tokens.store",
     "app/tokens/nodes.py:_MANY": "the columns of a node, a constant of tokens.store",
     "app/tokens/subtree.py:_PAGE": "the columns of a node, a constant of tokens.store",
+    "app/approvals/standings.py:_BURST": "the columns of an approval, a constant of store",
     "app/cli/roles.py:_REFUSE_POWERFUL_ROLES": "DO takes no parameters; names are of ROLES",
     "app/cli/roles.py:_role_lines": "role statements take no parameters; names are of ROLES",
     "app/cli/roles.py:_limit": "role statements take no parameters; names are of ROLES",

@@ -26,6 +26,7 @@ EXEMPT: dict[str, str] = {
     "app/ciba/store.py:_LEASE": "the dispatcher drains the pings of everybody",
     "app/ciba/store.py:_SWEEP_MESSAGES": "the dispatcher ends what nobody will fetch any more",
     "app/ciba/store.py:_SWEEP_SECRETS": "the dispatcher forgets what nobody can be told any more",
+    "app/approvals/store.py:_OVERDUE": "one sweep writes down what expired for everybody",
     "app/containment/store.py:_FENCES": "an operator sees what operators imposed on anybody",
     "app/egress/market_store.py:_WANTED": "prices are public; the courier reads each market once",
     "app/egress/revocation_store.py:_OPEN_REVOCATIONS": "the courier cleans up for everybody",

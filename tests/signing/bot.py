@@ -60,6 +60,7 @@ class Bot:
 
     async def hold(self, *arguments: str, **changes: Any) -> Held:
         """An order above the free limit, waiting for its approval."""
+        await self.trader.forget_prompts()
         outcome = await self.place(*(arguments or ("0.02",)), **changes)
         assert outcome.state == "held"
         assert outcome.approval_id is not None

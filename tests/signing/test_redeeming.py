@@ -4,7 +4,6 @@ import asyncio
 import json
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import jwt
 import pytest
@@ -15,85 +14,23 @@ from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.core.origin import Origin
 from app.guardrails.errors import RungForbids
-from app.platforms.models import Platform
 from app.requesting.claiming import Claim
 from app.requesting.errors import DetailsRefused
-from app.requesting.external import ExternalRequest, ExternalRequests
 from app.telling.errors import NotRedeemable
 from app.tokens.models import Level
 from app.vault.errors import EvidenceForged
-from app.verbs.wire import SignRedemption
+from tests.signing.asking import PAYMENT, Asking, asking_for
 from tests.signing.parts import Signer
 from tests.signing.trader import Trader
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PAYMENT: dict[str, Any] = {
-    "type": "trade.external",
-    "kind": "payment",
-    "reference": "inv-77",
-    "description": "Pay for June",
-    "recipient": "DE02120300000000202051",
-    "amount": {"amount": "120.50", "quote": "EUR"},
-}
-
-
-class Asking:
-    """One platform of the trader's, asking as the api does."""
-
-    def __init__(self, trader: Trader, platform: Platform) -> None:
-        self.trader, self.platform = trader, platform
-        self.requests = ExternalRequests(trader.signer.api, trader.signer.clock)
-
-    @property
-    def origin(self) -> Origin:
-        return Origin(actor=f"platform:{self.platform.platform_id}")
-
-    async def ask(self, claim: Claim | None = None, **changes: Any) -> UUID:
-        asked = await self.requests.request(
-            ExternalRequest(
-                trader_id=self.trader.trader_id, details=PAYMENT | changes, claim=claim
-            ),
-            self.platform,
-            self.origin,
-        )
-        return asked.approval_id
-
-    def redemption(self, approval_id: UUID, platform_id: UUID | None = None) -> SignRedemption:
-        named = platform_id or self.platform.platform_id
-        return SignRedemption(
-            template="redemption", trader_id=self.trader.trader_id, approval_id=approval_id,
-            platform_id=named, origin=Origin(actor=f"platform:{named}"),
-        )  # fmt: skip
-
-    async def redeem(self, approval_id: UUID, platform_id: UUID | None = None) -> str:
-        signed = await self.trader.signer.ask(self.redemption(approval_id, platform_id))
-        return str(signed.token)
-
-    async def state(self, approval_id: UUID) -> str:
-        return str(
-            await self.trader.signer.admin.fetchval(
-                "SELECT state FROM approval WHERE approval_id = $1", approval_id
-            )
-        )
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def asking(trader: Trader) -> Asking:
     await trader.enrol()
     await trader.bind_factor()
-    platform_id, name, jwks, created_at = await trader.signer.admin.fetchrow(
-        "SELECT p.platform_id, p.name, p.jwks, p.created_at FROM platform p JOIN trader t"
-        " USING (platform_id) WHERE t.trader_id = $1",
-        trader.trader_id,
-    )
-    return Asking(
-        trader,
-        Platform(
-            platform_id=platform_id, name=name, jwks=json.loads(jwks), created_at=created_at,
-            disabled_at=None,
-        ),
-    )  # fmt: skip
+    return await asking_for(trader)
 
 
 async def test_an_approved_action_is_told_once_to_its_platform_and_names_what_was_shown(

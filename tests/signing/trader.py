@@ -76,6 +76,13 @@ class Trader(Phone):
             ("UPDATE totp_state SET last_used_step = 0 WHERE trader_id = $1", self.trader_id)
         )
 
+    async def forget_prompts(self) -> None:
+        """As if what was asked until now lay hours back: how often is `test_governing`'s matter."""
+        await self.signer.as_owner(
+            ("UPDATE approval SET lineage = '' WHERE trader_id = $1", self.trader_id),
+            ("DELETE FROM muted_lineage WHERE trader_id = $1", self.trader_id),
+        )
+
     async def forgive_failures(self) -> None:
         """As if the delay after wrong codes were over."""
         forgive = "UPDATE totp_state SET consecutive_failures = 0, locked_until = NULL"
@@ -158,6 +165,7 @@ class Trader(Phone):
         lease_hours: int | None = None,
     ) -> tuple[RequestedGrant, Bot]:
         """Ask for a grant as the api does for a platform; its token is dead until it is sealed."""
+        await self.forget_prompts()
         model, wanted = model or Ed25519(), LIMITS | (limits or {})
         amounts: dict[str, Any] = {
             name: Amount(amount=amount, quote="USDT") for name, amount in wanted.items()
