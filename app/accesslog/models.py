@@ -106,6 +106,12 @@ class Event(StrEnum):
     APPROVAL_CODE_REVEALED = "approval.code_revealed"
     FACTOR_CODE_REPLAYED = "factor.code_replayed"
     FACTOR_REMOVED = "factor.removed"
+    # passkeys: told by the signer alone
+    PASSKEY_CHALLENGED = "passkey.challenged"
+    PASSKEY_REGISTERED = "passkey.registered"
+    PASSKEY_BOUND = "passkey.bound"
+    PASSKEY_FROZEN = "passkey.frozen"
+    PASSKEY_REMOVED = "passkey.removed"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

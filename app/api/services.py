@@ -18,6 +18,7 @@ from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
+from app.requesting.passkeys import PasskeyRemovals
 from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
@@ -50,6 +51,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     device_requests: DeviceRequests
     node_requests: NodeRequests
     sign_ins: SignIns
+    passkey_removals: PasskeyRemovals
+    association_files: dict[str, Any]
     webhooks: WebhookRegistry
     public_origin: str
     stopping: asyncio.Event

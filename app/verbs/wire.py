@@ -78,6 +78,47 @@ class BindFactor(Verb, frozen=True, tag="bind_factor"):
     approval_id: UUID | None = None
 
 
+class OpenedCeremony(msgspec.Struct, frozen=True, kw_only=True):
+    """`options` are those of a registration, as the browser's API takes them in JSON."""
+
+    challenge_id: UUID
+    challenge: bytes
+    rp_id: str
+    expires_at: datetime
+    options: dict[str, Any] | None = None
+
+
+class OpenCeremony(Verb, frozen=True, tag="open_ceremony"):
+    """A challenge for a passkey: a device's (`device_id`, `label`), or for coming back (`jkt`)."""
+
+    RESULT = OpenedCeremony
+    trader_id: UUID
+    purpose: Literal["register", "re_enrol"]
+    device_id: UUID | None
+    jkt: str | None
+    label: str | None
+    origin: Origin
+
+
+class BoundPasskey(msgspec.Struct, frozen=True, kw_only=True):
+    """`active`, or `pending` until the approval was given."""
+
+    factor_id: UUID
+    state: Literal["active", "pending"]
+    approval_id: UUID | None = None
+
+
+class BindPasskey(Verb, frozen=True, tag="bind_passkey"):
+    """`response` is a RegistrationResponseJSON."""
+
+    RESULT = BoundPasskey
+    trader_id: UUID
+    device_id: UUID
+    statement: str
+    response: bytes
+    origin: Origin
+
+
 class BoundRecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
     """`bound`, or `awaiting_approval` with the approval that the same statement comes back with."""
 
@@ -102,17 +143,21 @@ class BegunReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BeginReEnrolment(Verb, frozen=True, tag="begin_re_enrolment"):
-    """`statement` by the new device's key, `code_statement` by the recovery code's: same words."""
+    """`statement` by the new device's key; then by a recovery code, `code_statement` by its key
+    and the same words, or by a passkey, an AuthenticationResponseJSON.
+    """
 
     RESULT = BegunReEnrolment
     trader_id: UUID
-    code_id: UUID
+    code_id: UUID | None
     public_jwk: dict[str, str]
     name: str
     push: PushTarget | None
     statement: str
-    code_statement: str
+    code_statement: str | None
     origin: Origin
+    challenge_id: UUID | None = None
+    assertion: bytes | None = None
 
 
 class EndedReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
@@ -352,6 +397,8 @@ class Send(Verb, frozen=True, tag="send"):
 ApiVerb = (
     BindDevice
     | BindFactor
+    | OpenCeremony
+    | BindPasskey
     | BindRecoveryCodes
     | BeginReEnrolment
     | EndReEnrolment
@@ -373,27 +420,3 @@ DispatcherVerb = SignStatement | Status
 
 CourierInboxVerb = Send
 """What the courier answers to the signer."""
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A DomainError on the wire."""
-
-    code: str
-    sentence: str
-    rule: str | None
-    node: str | None
-    retry_after_seconds: int
-    logged: bool = False
-
-
-class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The result, or the refusal; an empty result only comes with a refusal."""
-
-    id: int
-    result: msgspec.Raw = msgspec.Raw()
-    refusal: Refusal | None = None
-
-
-class Call(msgspec.Struct, frozen=True):
-    id: int
-    request: msgspec.Raw

@@ -21,12 +21,14 @@ from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
+from app.requesting.passkeys import PasskeyRemovals
 from app.requesting.sign_ins import SignIns
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
 from app.verbs.client import VerbClient
 from app.verbs.wire import SignerStatus, Status
 from app.webhooks.registry import WebhookRegistry
+from app.wiring.passkeys import association_files
 
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
@@ -97,6 +99,8 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             device_requests=DeviceRequests(db, clock),
             node_requests=NodeRequests(db, clock),
             sign_ins=SignIns(db, clock),
+            passkey_removals=PasskeyRemovals(db, clock),
+            association_files=association_files(settings),
             webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),
             public_origin=origin,
             stopping=asyncio.Event(),

@@ -35,6 +35,8 @@ from app.verbs.wire import (
     SignerStatus,
     Status,
 )
+from app.webauthn.models import RelyingParty
+from app.wiring.passkeys import relying_party
 from app.wiring.signer_verbs import api_handlers, courier_handlers, dispatcher_handlers
 
 _LOG = logging.getLogger(__name__)
@@ -82,6 +84,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     courier: CourierLink
     clock: Clock
+    relying_party: RelyingParty
     re_enrolment_wait: timedelta = WAITING_TIME
 
 
@@ -117,6 +120,7 @@ async def signer(settings: SignerSettings) -> AsyncIterator[Parts]:
             identity=Identity(workers),
             courier=CourierLink(client),
             clock=clock,
+            relying_party=relying_party(settings),
             re_enrolment_wait=settings.re_enrolment_hours,
         )
         servers = _servers(settings, parts)

@@ -28,7 +28,7 @@ from app.verbs.wire import (
 )
 from app.wiring.signer import CourierLink, Parts, _status
 from app.wiring.signer_verbs import api_handlers, courier_handlers
-from tests.signing.parts import PatientWorkers
+from tests.signing.parts import RELYING_PARTY, PatientWorkers
 from tests.support.postgres import FreshDatabase
 from tests.vault.support import Token
 
@@ -82,6 +82,7 @@ async def real_signer(database: FreshDatabase, hsm: Token, folder: Path) -> Asyn
             identity=Identity(patient),
             courier=CourierLink(absent),
             clock=SystemClock(),
+            relying_party=RELYING_PARTY,
         )
 
         async def status(_: Status) -> SignerStatus:

@@ -77,6 +77,14 @@ _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
         statement="e30.e30.AA",
     ),
     wire.ImportSecret: lambda _: wire.ImportedCredential(credential_id=new_id(), state="pending"),
+    wire.OpenCeremony: lambda _: wire.OpenedCeremony(
+        challenge_id=new_id(),
+        challenge=bytes(32),
+        rp_id="cord.example",
+        expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+        options={},
+    ),
+    wire.BindPasskey: lambda _: wire.BoundPasskey(factor_id=new_id(), state="active"),
     wire.BindRecoveryCodes: lambda _: wire.BoundRecoveryCodes(state="bound", codes_left=10),
     wire.BeginReEnrolment: lambda _: wire.BegunReEnrolment(
         re_enrolment_id=new_id(),

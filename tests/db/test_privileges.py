@@ -201,7 +201,6 @@ UPDATABLE: dict[tuple[str, str], set[str]] = {
     },
     ("signer", "totp_factor"): {"root_id", "removed_at", "version", "mac"},
     ("signer", "passkey"): {"root_id", "sign_count", "backed_up", "state", "version", "mac"},
-    ("signer", "totp_factor"): {"root_id", "version", "mac"},
     ("courier", "cleanup_item"): {"state", "attempts", "due_at", "last_outcome"},
     ("courier", "revocation"): {"cleanup_state"},
     ("operator", "platform"): {"jwks", "disabled_at", "retired_key_ids"},

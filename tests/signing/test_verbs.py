@@ -15,6 +15,7 @@ API = {
     "bind_device", "bind_factor", "open_sealing_key", "import_secret", "decide", "seal_change",
     "sign_order", "status", "bind_recovery_codes", "begin_re_enrolment", "end_re_enrolment",
     "reveal_code",
+    "open_ceremony", "bind_passkey",
 }  # fmt: skip
 COURIER = {"venue_read", "clean_up", "status"}
 DISPATCHER = {"sign_statement", "status"}
