@@ -16,6 +16,7 @@ from app.core.encoding import b64url
 from app.core.token import TokenKind
 from app.guardrails.rungs import Verb
 from app.verbs import wire
+from app.verbs.answers import BoundPasskey, OpenedCeremony
 from app.webauthn import store
 from app.webauthn.models import Passkey
 
@@ -33,7 +34,7 @@ class PasskeyController(Controller):
     ) -> shapes_passkeys.Ceremony:
         """Options for a new passkey, with a challenge that is good once and for five minutes."""
         principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.ENROL)
-        opened: wire.OpenedCeremony = await services.ask_signer(
+        opened: OpenedCeremony = await services.ask_signer(
             request,
             wire.OpenCeremony(
                 trader_id=principal.trader,
@@ -61,7 +62,7 @@ class PasskeyController(Controller):
         factor; otherwise once its approval was given.
         """
         principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.ENROL)
-        bound: wire.BoundPasskey = await services.ask_signer(
+        bound: BoundPasskey = await services.ask_signer(
             request,
             wire.BindPasskey(
                 trader_id=principal.trader,

@@ -30,6 +30,7 @@ from app.recovery import store
 from app.recovery.errors import ReEnrolmentNotFound
 from app.recovery.models import ReEnrolment
 from app.verbs import wire
+from app.verbs.answers import BegunReEnrolment, OpenedCeremony
 
 OfTrader = Annotated[UUID | None, QueryParameter(name="trader_id")]
 """Whose: the look-up needs it. Missing is malformed, which is judged after the proof."""
@@ -51,7 +52,7 @@ class ReEnrolmentController(Controller):
         jwk = public_jwk(data.public_jwk, "ES256")
         if jwk_thumbprint(jwk) != proof.jkt:
             raise ProofRejected
-        begun: wire.BegunReEnrolment = await services.ask_signer(
+        begun: BegunReEnrolment = await services.ask_signer(
             request,
             wire.BeginReEnrolment(
                 trader_id=data.trader_id,
@@ -84,7 +85,7 @@ class ReEnrolmentController(Controller):
         proof = await services.edge.proof_only(request)
         if jwk_thumbprint(public_jwk(data.public_jwk, "ES256")) != proof.jkt:
             raise ProofRejected
-        opened: wire.OpenedCeremony = await services.ask_signer(
+        opened: OpenedCeremony = await services.ask_signer(
             request,
             wire.OpenCeremony(
                 trader_id=data.trader_id,

@@ -29,7 +29,8 @@ from app.guardrails.rungs import Verb
 from app.outbox import store as outbox
 from app.traders import store as traders
 from app.vault.evidence import Evidence
-from app.verbs.wire import BindPasskey, BoundPasskey, OpenCeremony, OpenedCeremony
+from app.verbs.answers import BoundPasskey, OpenedCeremony
+from app.verbs.wire import BindPasskey, OpenCeremony
 from app.webauthn import store
 from app.webauthn.challenges import creation_options
 from app.webauthn.errors import ChallengeGone, PasskeyRejected, TooManyChallenges

@@ -41,10 +41,8 @@ from app.recovery.models import (
 )
 from app.traders import store as traders
 from app.vault.evidence import Evidence
-from app.verbs.wire import (
-    BeginReEnrolment,
-    BegunReEnrolment,
-)
+from app.verbs.answers import BegunReEnrolment
+from app.verbs.wire import BeginReEnrolment
 
 _NOBODYS_KEY = {
     "kty": "OKP",

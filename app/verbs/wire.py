@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.core.origin import Origin
+from app.verbs.answers import BegunReEnrolment, BoundPasskey, OpenedCeremony
 
 MAX_FRAME_BYTES = 1 << 20
 
@@ -78,16 +79,6 @@ class BindFactor(Verb, frozen=True, tag="bind_factor"):
     approval_id: UUID | None = None
 
 
-class OpenedCeremony(msgspec.Struct, frozen=True, kw_only=True):
-    """`options` are those of a registration, as the browser's API takes them in JSON."""
-
-    challenge_id: UUID
-    challenge: bytes
-    rp_id: str
-    expires_at: datetime
-    options: dict[str, Any] | None = None
-
-
 class OpenCeremony(Verb, frozen=True, tag="open_ceremony"):
     """A challenge for a passkey: a device's (`device_id`, `label`), or for coming back (`jkt`)."""
 
@@ -98,14 +89,6 @@ class OpenCeremony(Verb, frozen=True, tag="open_ceremony"):
     jkt: str | None
     label: str | None
     origin: Origin
-
-
-class BoundPasskey(msgspec.Struct, frozen=True, kw_only=True):
-    """`active`, or `pending` until the approval was given."""
-
-    factor_id: UUID
-    state: Literal["active", "pending"]
-    approval_id: UUID | None = None
 
 
 class BindPasskey(Verb, frozen=True, tag="bind_passkey"):
@@ -134,12 +117,6 @@ class BindRecoveryCodes(Verb, frozen=True, tag="bind_recovery_codes"):
     statement: str
     approval_id: UUID | None
     origin: Origin
-
-
-class BegunReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
-    re_enrolment_id: UUID
-    not_before: datetime
-    expires_at: datetime
 
 
 class BeginReEnrolment(Verb, frozen=True, tag="begin_re_enrolment"):

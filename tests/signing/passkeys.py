@@ -7,15 +7,13 @@ from uuid import UUID
 import msgspec
 
 from app.core.origin import Origin
+from app.verbs.answers import BegunReEnrolment, BoundPasskey, OpenedCeremony
 from app.verbs.wire import (
     BeginReEnrolment,
-    BegunReEnrolment,
     BindPasskey,
-    BoundPasskey,
     Decide,
     Decided,
     OpenCeremony,
-    OpenedCeremony,
     SealedChange,
 )
 from scripts.clients.authenticator import Authenticator

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from app.core.ids import new_id
-from app.verbs.wire import BoundPasskey, OpenedCeremony
+from app.verbs.answers import BoundPasskey, OpenedCeremony
 from scripts.clients.authenticator import Authenticator
 from scripts.clients.encoding import Json, b64url
 from tests.core.keys import text

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from app.core.ids import new_id
-from app.verbs.wire import BegunReEnrolment
+from app.verbs.answers import BegunReEnrolment
 from tests.core.keys import P256
 from tests.signing.bot import now
 from tests.signing.parts import Signer
