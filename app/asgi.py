@@ -23,6 +23,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from app.api import problems
 from app.api.approvals import ApprovalController
 from app.api.asking import ActionTypeController, AskingController
+from app.api.association import AssociationController
 from app.api.blast import BlastRadiusController
 from app.api.card_page import CardPageController
 from app.api.cards import CardController, SettingController
@@ -44,6 +45,7 @@ from app.api.narrowing_blast import NarrowingRadiusController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
 from app.api.outer import Asgi, Outer
+from app.api.passkeys import PasskeyController
 from app.api.re_enrolments import ReEnrolmentController
 from app.api.recovery_codes import RecoveryCodeController
 from app.api.requesters import RequesterController
@@ -82,6 +84,7 @@ CONTROLLERS = (
     RequesterController,
     AskingController,
     ActionTypeController,
+    AssociationController,
     BalanceController,
     BlastRadiusController,
     NarrowingRadiusController,
@@ -101,6 +104,7 @@ CONTROLLERS = (
     IssuerController,
     OAuthController,
     OrderController,
+    PasskeyController,
     PlatformCredentialController,
     RevocationController,
     RecoveryCodeController,

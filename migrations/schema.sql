@@ -112,7 +112,7 @@ BEGIN
     -- that it was refused. The role decides, not an argument.
     IF p_outcome = 'ok' AND session_user IN ('tripcord_api', 'tripcord_cord', 'tripcord_courier',
                                              'tripcord_operator', 'tripcord_dispatcher')
-       AND (p_event LIKE ANY (ARRAY['re_enrolment.%', 'recovery_codes.bound', 'factor.carried_over', 'order.released', 'order.held', 'order.refused',
+       AND (p_event LIKE ANY (ARRAY['passkey.%', 're_enrolment.%', 'recovery_codes.bound', 'factor.carried_over', 'order.released', 'order.held', 'order.refused',
                 'trader.frozen_empty', 'credential.refused',
                 'order.answered_again', 'device.bound', 'factor.bound', 'grant.sealed',
                 'approval.decided', 'change.sealed', 'credential.imported',
@@ -1135,17 +1135,42 @@ END $$;
 
 ALTER FUNCTION public.refuse_order_transition() OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.refuse_other_passkey() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF ROW(NEW.trader_id, NEW.factor_id, NEW.device_id, NEW.credential_id, NEW.public_key,
+           NEW.backup_eligible, NEW.transports, NEW.aaguid, NEW.attestation, NEW.rp_id, NEW.label,
+           NEW.bound_at)
+       IS DISTINCT FROM
+       ROW(OLD.trader_id, OLD.factor_id, OLD.device_id, OLD.credential_id, OLD.public_key,
+           OLD.backup_eligible, OLD.transports, OLD.aaguid, OLD.attestation, OLD.rp_id, OLD.label,
+           OLD.bound_at)
+       OR NEW.version <> OLD.version + 1 OR NEW.sign_count < OLD.sign_count THEN
+        RAISE EXCEPTION 'what was registered never changes' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
+           ('pending', 'active'), ('active', 'frozen'), ('active', 'removed'),
+           ('frozen', 'removed')) THEN
+        RAISE EXCEPTION 'passkey cannot go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+ALTER FUNCTION public.refuse_other_passkey() OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_other_re_enrolment() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF ROW(NEW.trader_id, NEW.re_enrolment_id, NEW.root_id, NEW.code_id, NEW.public_jwk, NEW.name,
-           NEW.push_kind, NEW.push_registration, NEW.authenticator_lost, NEW.begun_at,
-           NEW.not_before, NEW.expires_at)
+    IF ROW(NEW.trader_id, NEW.re_enrolment_id, NEW.root_id, NEW.code_id, NEW.passkey_id,
+           NEW.public_jwk, NEW.name, NEW.push_kind, NEW.push_registration, NEW.authenticator_lost,
+           NEW.begun_at, NEW.not_before, NEW.expires_at)
        IS DISTINCT FROM
-       ROW(OLD.trader_id, OLD.re_enrolment_id, OLD.root_id, OLD.code_id, OLD.public_jwk, OLD.name,
-           OLD.push_kind, OLD.push_registration, OLD.authenticator_lost, OLD.begun_at,
-           OLD.not_before, OLD.expires_at)
+       ROW(OLD.trader_id, OLD.re_enrolment_id, OLD.root_id, OLD.code_id, OLD.passkey_id,
+           OLD.public_jwk, OLD.name, OLD.push_kind, OLD.push_registration, OLD.authenticator_lost,
+           OLD.begun_at, OLD.not_before, OLD.expires_at)
        OR NEW.version <> OLD.version + 1 THEN
         RAISE EXCEPTION 'what was begun never changes' USING ERRCODE = 'check_violation';
     END IF;
@@ -1157,6 +1182,15 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.refuse_other_re_enrolment() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.refuse_passkey_born_old() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a new passkey is pending or active' USING ERRCODE = 'check_violation';
+END $$;
+
+ALTER FUNCTION public.refuse_passkey_born_old() OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.refuse_refund() RETURNS trigger
     LANGUAGE plpgsql
@@ -1917,6 +1951,65 @@ CREATE TABLE public.outbox (
 
 ALTER TABLE public.outbox OWNER TO tripcord_owner;
 
+CREATE TABLE public.passkey (
+    trader_id uuid NOT NULL,
+    factor_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    credential_id bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    backup_eligible boolean NOT NULL,
+    backed_up boolean NOT NULL,
+    transports text[] NOT NULL,
+    aaguid uuid NOT NULL,
+    attestation text NOT NULL,
+    rp_id text NOT NULL,
+    label text NOT NULL,
+    state text NOT NULL,
+    bound_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT passkey_attestation_check CHECK ((attestation = ANY (ARRAY['none'::text, 'packed'::text]))),
+    CONSTRAINT passkey_credential_id_check CHECK (((octet_length(credential_id) >= 16) AND (octet_length(credential_id) <= 1023))),
+    CONSTRAINT passkey_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
+    CONSTRAINT passkey_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT passkey_public_key_check CHECK (((octet_length(public_key) >= 1) AND (octet_length(public_key) <= 4096))),
+    CONSTRAINT passkey_rp_id_check CHECK (((length(rp_id) >= 1) AND (length(rp_id) <= 253))),
+    CONSTRAINT passkey_sign_count_check CHECK (((sign_count >= 0) AND (sign_count <= '4294967295'::bigint))),
+    CONSTRAINT passkey_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'active'::text, 'frozen'::text, 'removed'::text]))),
+    CONSTRAINT passkey_transports_check CHECK ((cardinality(transports) <= 8)),
+    CONSTRAINT passkey_version_check CHECK ((version > 0)),
+    CONSTRAINT what_cannot_be_backed_up_is_not CHECK ((backup_eligible OR (NOT backed_up)))
+);
+
+ALTER TABLE public.passkey OWNER TO tripcord_owner;
+
+CREATE TABLE public.passkey_challenge (
+    trader_id uuid NOT NULL,
+    challenge_id uuid NOT NULL,
+    purpose text NOT NULL,
+    bound_to text NOT NULL,
+    challenge bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT a_challenge_lives_ten_minutes_at_most CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '00:10:00'::interval)))),
+    CONSTRAINT passkey_challenge_bound_to_check CHECK (((length(bound_to) >= 1) AND (length(bound_to) <= 64))),
+    CONSTRAINT passkey_challenge_challenge_check CHECK ((octet_length(challenge) = 32)),
+    CONSTRAINT passkey_challenge_purpose_check CHECK ((purpose = ANY (ARRAY['register'::text, 're_enrol'::text])))
+);
+
+ALTER TABLE public.passkey_challenge OWNER TO tripcord_owner;
+
+CREATE TABLE public.passkey_credential_id (
+    credential_sha256 bytea NOT NULL,
+    trader_id uuid NOT NULL,
+    factor_id uuid NOT NULL,
+    CONSTRAINT passkey_credential_id_credential_sha256_check CHECK ((octet_length(credential_sha256) = 32))
+);
+
+ALTER TABLE public.passkey_credential_id OWNER TO tripcord_owner;
+
 CREATE TABLE public.platform (
     platform_id uuid NOT NULL,
     name text NOT NULL,
@@ -1983,7 +2076,7 @@ CREATE TABLE public.re_enrolment (
     trader_id uuid NOT NULL,
     re_enrolment_id uuid NOT NULL,
     root_id uuid NOT NULL,
-    code_id uuid NOT NULL,
+    code_id uuid,
     public_jwk bytea NOT NULL,
     name text NOT NULL,
     push_kind text,
@@ -1997,8 +2090,10 @@ CREATE TABLE public.re_enrolment (
     ended_by uuid,
     version integer NOT NULL,
     mac bytea NOT NULL,
+    passkey_id uuid,
     CONSTRAINT a_push_registration_is_whole CHECK (((push_kind IS NULL) = (push_registration IS NULL))),
     CONSTRAINT an_end_has_its_time CHECK (((state = 'waiting'::text) = (ended_at IS NULL))),
+    CONSTRAINT begun_with_a_code_or_a_passkey CHECK ((num_nonnulls(code_id, passkey_id) = 1)),
     CONSTRAINT completed_only_in_its_time CHECK (((state <> 'completed'::text) OR ((ended_at >= not_before) AND (ended_at < expires_at)))),
     CONSTRAINT it_does_not_wait_for_ever CHECK (((expires_at > not_before) AND (expires_at <= (not_before + '7 days'::interval)))),
     CONSTRAINT old_devices_have_a_day CHECK ((not_before >= (begun_at + '24:00:00'::interval))),
@@ -2350,6 +2445,15 @@ ALTER TABLE ONLY public.nonce_secret
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (trader_id, message_id);
 
+ALTER TABLE ONLY public.passkey_challenge
+    ADD CONSTRAINT passkey_challenge_pkey PRIMARY KEY (trader_id, challenge_id);
+
+ALTER TABLE ONLY public.passkey_credential_id
+    ADD CONSTRAINT passkey_credential_id_pkey PRIMARY KEY (credential_sha256);
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_pkey PRIMARY KEY (trader_id, factor_id);
+
 ALTER TABLE ONLY public.platform
     ADD CONSTRAINT platform_pkey PRIMARY KEY (platform_id);
 
@@ -2509,6 +2613,10 @@ CREATE TRIGGER only_the_signer_tells_of_redeeming BEFORE INSERT ON public.access
 
 CREATE TRIGGER order_state_machine BEFORE UPDATE ON public.bot_order FOR EACH ROW EXECUTE FUNCTION public.refuse_order_transition();
 
+CREATE TRIGGER passkey_begins BEFORE INSERT ON public.passkey FOR EACH ROW WHEN (((new.version <> 1) OR (new.state <> ALL (ARRAY['pending'::text, 'active'::text])))) EXECUTE FUNCTION public.refuse_passkey_born_old();
+
+CREATE TRIGGER passkey_moves_forward BEFORE UPDATE ON public.passkey FOR EACH ROW EXECUTE FUNCTION public.refuse_other_passkey();
+
 CREATE TRIGGER push_otp_is_used_once BEFORE UPDATE ON public.push_otp FOR EACH ROW EXECUTE FUNCTION public.refuse_refund();
 
 CREATE TRIGGER re_enrolment_begins_waiting BEFORE INSERT ON public.re_enrolment FOR EACH ROW WHEN (((new.state <> 'waiting'::text) OR (new.version <> 1))) EXECUTE FUNCTION public.refuse_begun_ended();
@@ -2650,6 +2758,18 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
 
+ALTER TABLE ONLY public.passkey_challenge
+    ADD CONSTRAINT passkey_challenge_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.passkey_credential_id
+    ADD CONSTRAINT passkey_credential_id_trader_id_factor_id_fkey FOREIGN KEY (trader_id, factor_id) REFERENCES public.passkey(trader_id, factor_id);
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
 ALTER TABLE ONLY public.platform_token
     ADD CONSTRAINT platform_token_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
 
@@ -2667,6 +2787,9 @@ ALTER TABLE ONLY public.push_otp
 
 ALTER TABLE ONLY public.push_registration
     ADD CONSTRAINT push_registration_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.re_enrolment
+    ADD CONSTRAINT re_enrolment_passkey_fkey FOREIGN KEY (trader_id, passkey_id) REFERENCES public.passkey(trader_id, factor_id);
 
 ALTER TABLE ONLY public.re_enrolment
     ADD CONSTRAINT re_enrolment_trader_id_code_id_fkey FOREIGN KEY (trader_id, code_id) REFERENCES public.recovery_code(trader_id, code_id);
@@ -2913,7 +3036,11 @@ REVOKE ALL ON FUNCTION public.refuse_illegal_transition() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_order_transition() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.refuse_other_passkey() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.refuse_other_re_enrolment() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_passkey_born_old() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_refund() FROM PUBLIC;
 
@@ -3183,6 +3310,25 @@ GRANT SELECT(target_id) ON TABLE public.outbox TO tripcord_signer;
 GRANT SELECT(subject) ON TABLE public.outbox TO tripcord_signer;
 
 GRANT UPDATE(failures) ON TABLE public.outbox TO tripcord_dispatcher;
+
+GRANT SELECT ON TABLE public.passkey TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.passkey TO tripcord_signer;
+
+GRANT UPDATE(root_id) ON TABLE public.passkey TO tripcord_signer;
+
+GRANT UPDATE(sign_count) ON TABLE public.passkey TO tripcord_signer;
+
+GRANT UPDATE(backed_up) ON TABLE public.passkey TO tripcord_signer;
+
+GRANT UPDATE(state) ON TABLE public.passkey TO tripcord_signer;
+
+GRANT UPDATE(version) ON TABLE public.passkey TO tripcord_signer;
+
+GRANT UPDATE(mac) ON TABLE public.passkey TO tripcord_signer;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.passkey_challenge TO tripcord_signer;
+
+GRANT INSERT ON TABLE public.passkey_credential_id TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.platform TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.platform TO tripcord_operator;

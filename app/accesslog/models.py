@@ -115,6 +115,12 @@ class Event(StrEnum):
     PLATFORM_CIBA_SET = "platform.ciba_set"
     USER_CODE_SET = "user_code.set"
     EVENTS_READ = "events.read"
+    # passkeys: told by the signer alone
+    PASSKEY_CHALLENGED = "passkey.challenged"
+    PASSKEY_REGISTERED = "passkey.registered"
+    PASSKEY_BOUND = "passkey.bound"
+    PASSKEY_FROZEN = "passkey.frozen"
+    PASSKEY_REMOVED = "passkey.removed"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,11 +29,14 @@ from app.core.errors import DomainError
 from app.core.jose import split
 from app.core.token import TokenKind
 from app.guardrails.rungs import Rung, Verb, check_rung
+from app.otp import store as otp
 from app.tokens import store as tokens
 from app.tokens.errors import TokenRejected
 from app.tokens.models import Level
 from app.verbs import wire
 from app.verbs.errors import RefusedByPeer
+from app.webauthn import store as passkeys
+from app.webauthn.models import usable
 
 LONGEST_WAIT_SECONDS = 25
 _LOOK_AGAIN_SECONDS = 5.0
@@ -63,9 +66,10 @@ class ApprovalController(Controller):
         """Pending approvals, oldest first; with `wait`, as soon as there is one."""
         principal = await services.edge.token(request, TokenKind.DEVICE, verb=Verb.LIFT)
         found = await _wait_for(services, principal, cursor or UUID(int=0), wait)
+        factors = await _factors(services, principal) if found else set()
         await services.edge.log(principal, Event.APPROVALS_READ)
         return shapes.Page(
-            items=[_view(approval, services.clock.now()) for approval in found],
+            items=[_view(approval, factors, services.clock.now()) for approval in found],
             cursor=str(found[-1].approval_id) if len(found) == _PAGE else None,
         )
 
@@ -105,10 +109,11 @@ class ApprovalController(Controller):
             raise ApprovalNotFound
         if principal.kind in _PLATFORMS and approval.requester != principal.origin.actor:
             raise ApprovalNotFound
+        factors = await _factors(services, principal)
         await services.edge.log(
             principal, Event.APPROVALS_READ, trader_id=approval.trader_id, subject_id=approval_id
         )
-        return _view(approval, services.clock.now())
+        return _view(approval, factors, services.clock.now())
 
     @post("/{approval_id:uuid}/decision", status_code=200)
     async def decide(
@@ -253,7 +258,19 @@ def _own_lift(principal: Principal, approval: Approval) -> bool:
     return own and approval.action_type == "token.lift"
 
 
-def _view(approval: Approval, now: datetime) -> shapes.ApprovalView:
+async def _factors(services: Services, principal: Principal) -> set[str]:
+    """The kinds of factor that the trader could approve with now. Platforms do not learn them."""
+    if principal.kind is not TokenKind.DEVICE:
+        return set()
+    async with services.db.session() as tx:
+        root_id = principal.path[0]
+        kinds = {"totp"} if await otp.list_living(tx, principal.trader, root_id) else set()
+        if usable(await passkeys.list_all(tx, principal.trader), root_id):
+            kinds.add("webauthn")
+    return kinds
+
+
+def _view(approval: Approval, factors: set[str], now: datetime) -> shapes.ApprovalView:
     return shapes.ApprovalView(
         approval_id=approval.approval_id,
         template=TEMPLATES[approval.action_type],
@@ -261,7 +278,7 @@ def _view(approval: Approval, now: datetime) -> shapes.ApprovalView:
         digest=b64url(approval.digest),
         nonce=b64url(approval.nonce),
         required_strength=approval.required_strength,
-        methods=offered(approval),
+        methods=offered(approval, factors),
         requester=approval.requester,
         state=approval.state_at(now),
         created_at=approval.created_at,

@@ -41,6 +41,7 @@ async def carry_out(
             | "token.lift"
             | "token.child"
             | "net.ip_change"
+            | "factor.add"
             | "factor.remove"
         ):
             verb = wire.SealChange(

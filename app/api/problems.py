@@ -68,6 +68,7 @@ STATUS: dict[str, int] = {
     "checkpoint_not_found": 404,
     "re_enrolment_not_found": 404,
     "factor_not_found": 404,
+    "passkey_not_found": 404,
     "venue_not_found": 404,  # as yet only the operator's command tells it
     "webhook_not_found": 404,
     # not in this state
@@ -92,6 +93,8 @@ STATUS: dict[str, int] = {
     "re_enrolment_open": 409,
     "re_enrolment_over": 409,
     "waiting_time_not_over": 409,
+    "passkey_challenge_gone": 409,
+    "passkey_changed": 409,
     "recovery_codes_refused": 409,
     "nothing_to_lift": 409,
     "lift_refused": 409,
@@ -109,6 +112,9 @@ STATUS: dict[str, int] = {
     "totp_rejected": 403,
     "wrong_number": 403,
     "push_code_rejected": 403,
+    "passkey_rejected": 403,
+    "passkey_frozen": 403,
+    "passkey_counter_regressed": 403,
     "factor_too_weak": 403,
     "device_rejected": 403,
     "statement_rejected": 403,
@@ -151,6 +157,7 @@ STATUS: dict[str, int] = {
     "too_many_requests": 429,
     "totp_locked": 429,
     "too_many_sealing_keys": 429,
+    "too_many_challenges": 429,
     # doubt means no
     "unavailable": 503,
     "overloaded": 503,

@@ -7,6 +7,7 @@ device's or an old one's, whose token may be dead since break-glass.
 from typing import Annotated, Literal
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
@@ -21,6 +22,7 @@ from app.api.dpop import Proof
 from app.api.edge import AnyRequest
 from app.api.errors import ProofRejected
 from app.api.services import Services
+from app.core.encoding import b64url
 from app.core.errors import Malformed
 from app.core.jose import jwk_thumbprint, public_jwk
 from app.devices import store as devices
@@ -28,6 +30,7 @@ from app.recovery import store
 from app.recovery.errors import ReEnrolmentNotFound
 from app.recovery.models import ReEnrolment
 from app.verbs import wire
+from app.verbs.answers import BegunReEnrolment, OpenedCeremony
 
 OfTrader = Annotated[UUID | None, QueryParameter(name="trader_id")]
 """Whose: the look-up needs it. Missing is malformed, which is judged after the proof."""
@@ -44,12 +47,12 @@ class ReEnrolmentController(Controller):
         data: JSONBody[recovery_shapes.NewReEnrolment],
         services: NamedDependency[Services],
     ) -> recovery_shapes.ReEnrolmentBegun:
-        """Begin the waiting time with a recovery code; every old device is rung."""
+        """Begin the waiting time with a recovery code or a passkey; every old device is rung."""
         proof = await services.edge.proof_only(request)
         jwk = public_jwk(data.public_jwk, "ES256")
         if jwk_thumbprint(jwk) != proof.jkt:
             raise ProofRejected
-        begun: wire.BegunReEnrolment = await services.ask_signer(
+        begun: BegunReEnrolment = await services.ask_signer(
             request,
             wire.BeginReEnrolment(
                 trader_id=data.trader_id,
@@ -59,6 +62,8 @@ class ReEnrolmentController(Controller):
                 push=push_target(data.push),
                 statement=data.statement,
                 code_statement=data.code_statement,
+                challenge_id=data.challenge_id,
+                assertion=None if data.assertion is None else msgspec.json.encode(data.assertion),
                 origin=services.edge.origin(request, f"device:{proof.jkt}"),
             ),
         )
@@ -67,6 +72,35 @@ class ReEnrolmentController(Controller):
             state="waiting",
             not_before=begun.not_before,
             expires_at=begun.expires_at,
+        )
+
+    @post("/challenges")
+    async def challenge(
+        self,
+        request: AnyRequest,
+        data: JSONBody[recovery_shapes.NewReturn],
+        services: NamedDependency[Services],
+    ) -> recovery_shapes.ReturnChallenge:
+        """A challenge for a passkey to come back with; only the key that asks can use it."""
+        proof = await services.edge.proof_only(request)
+        if jwk_thumbprint(public_jwk(data.public_jwk, "ES256")) != proof.jkt:
+            raise ProofRejected
+        opened: OpenedCeremony = await services.ask_signer(
+            request,
+            wire.OpenCeremony(
+                trader_id=data.trader_id,
+                purpose="re_enrol",
+                device_id=None,
+                jkt=proof.jkt,
+                label=None,
+                origin=services.edge.origin(request, f"device:{proof.jkt}"),
+            ),
+        )
+        return recovery_shapes.ReturnChallenge(
+            challenge_id=opened.challenge_id,
+            challenge=b64url(opened.challenge),
+            rp_id=opened.rp_id,
+            expires_at=opened.expires_at,
         )
 
     @get()

@@ -20,13 +20,15 @@ from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
+from app.requesting.passkeys import PasskeyRemovals
 from app.requesting.sign_ins import SignIns
 from app.requesting.user_codes import UserCodes
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
+from app.verbs.answers import SignerStatus
 from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
-from app.verbs.wire import SignerStatus, Status, Verb
+from app.verbs.wire import Status, Verb
 from app.watching.heads import Heads
 from app.watching.service import Streams
 from app.webhooks.registry import WebhookRegistry
@@ -58,6 +60,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sign_ins: SignIns
     ciba_requests: CibaRequests
     user_codes: UserCodes
+    passkey_removals: PasskeyRemovals
+    association_files: dict[str, Any]
     webhooks: WebhookRegistry
     heads: Heads
     streams: Streams

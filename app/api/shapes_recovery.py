@@ -1,6 +1,7 @@
 """Shapes of recovery codes and re-enrolments."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.api.shapes import In, Jwk, Jws, Out, Push, Text64
@@ -27,18 +28,34 @@ class RecoveryCodesView(Out, frozen=True):
 
 
 class NewReEnrolment(In, frozen=True):
-    """Both statements say the same words: one by the new device's key, one by the code's.
-
-    The code itself stays with its owner.
+    """With a code, both statements say the same words: one by the new device's key, one by the
+    code's, and the code itself stays with its owner. With a passkey, `challenge_id` and `assertion`
+    stand in their place.
     """
 
     trader_id: UUID
-    code_id: UUID
     public_jwk: Jwk
     name: Text64
     statement: Jws
-    code_statement: Jws
+    code_id: UUID | None = None
+    code_statement: Jws | None = None
+    challenge_id: UUID | None = None
+    assertion: dict[str, Any] | None = None
     push: Push | None = None
+
+
+class NewReturn(In, frozen=True):
+    trader_id: UUID
+    public_jwk: Jwk
+
+
+class ReturnChallenge(Out, frozen=True):
+    """The passkey signs SHA-256("tripcord/re-enrol/v1" ‖ 0x00 ‖ challenge ‖ SHA-256(statement))."""
+
+    challenge_id: UUID
+    challenge: str
+    rp_id: str
+    expires_at: datetime
 
 
 class EndReEnrolment(In, frozen=True):

@@ -172,8 +172,7 @@ FactorKind = Literal["totp", "webauthn"]
 class FactorAdd(Action, frozen=True, tag="factor.add"):
     """Let one more factor approve. `device_id` is the device that brought it.
 
-    `details_sha256` is the digest of that device's own statement, which names the factor: the
-    sealed seed, or the passkey.
+    `details_sha256` is the digest of what makes it this one: of a passkey its id and public key.
     """
 
     factor_id: UUID
@@ -186,7 +185,7 @@ class FactorAdd(Action, frozen=True, tag="factor.add"):
 class FactorRemove(Action, frozen=True, tag="factor.remove"):
     """Let a factor approve no more, for good. `device_id` is the device that brought it.
 
-    `details_sha256` is the digest of the row as it was sealed, so that exactly this one is meant.
+    `details_sha256` is as for adding it.
     """
 
     factor_id: UUID

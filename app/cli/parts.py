@@ -13,6 +13,7 @@ from app.cli.accounts import spawn_as
 from app.cli.errors import CommandRefused
 from app.cli.hsm import TOKEN_LABEL
 from app.cli.migrate import with_login
+from app.cli.passkeys import passkey_settings
 from app.cli.ports import LOOPBACK
 from app.cli.roles import DATABASE
 from app.cli.site import Site
@@ -99,6 +100,7 @@ def signer(site: Site, plan: Plan) -> Part:
         "PEER_UIDS": site.uids("api"),
         "COURIER_UIDS": site.uids("courier"),
         "DISPATCHER_UIDS": site.uids("dispatcher"),
+        **passkey_settings(plan.settings),
     }
     ready = socket_accepts(plan.signer_socket)
     return _part(site, "signer", python_module("app.signerd"), settings, ready)
@@ -143,6 +145,7 @@ def api(site: Site, plan: Plan) -> Part:
         "DPOP_NONCES": up.dpop_nonces,
         "SIGNER_SOCKET": str(plan.signer_socket),
         "WEBHOOK_LOOPBACK": _word(yes=up.webhook_loopback),
+        **passkey_settings(up),
     }
     if up.tls_cert_file is not None:
         settings |= _tls(site, up.tls_cert_file, up.tls_key_file)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from app.config.values import HsmProfile, LogLevel, Network, NonceMode
+from app.config.values import AndroidApp, HsmProfile, LogLevel, Network, NonceMode
 from app.core.secret import Secret
 
 
@@ -20,7 +20,16 @@ class _WithDatabase(ProcessSettings, frozen=True, kw_only=True):
     database_password: Secret | None
 
 
-class ApiSettings(_WithDatabase, frozen=True, kw_only=True):
+class _WithPasskeys(_WithDatabase, frozen=True, kw_only=True):
+    """Who we are to an authenticator; the same values for the api and the signer."""
+
+    passkey_rp_id: str | None
+    passkey_origins: tuple[str, ...]
+    passkey_android_apps: tuple[AndroidApp, ...]
+    passkey_apple_apps: tuple[str, ...]
+
+
+class ApiSettings(_WithPasskeys, frozen=True, kw_only=True):
     process = "api"
     public_origin: str
     api_host: str
@@ -35,7 +44,7 @@ class ApiSettings(_WithDatabase, frozen=True, kw_only=True):
     webhook_loopback: bool
 
 
-class SignerSettings(_WithDatabase, frozen=True, kw_only=True):
+class SignerSettings(_WithPasskeys, frozen=True, kw_only=True):
     process = "signer"
     hsm_module: Path
     hsm_directory: Path | None
@@ -122,6 +131,10 @@ class UpSettings(ProcessSettings, frozen=True, kw_only=True):
     pg_bin: Path | None
     hsm_module: Path | None
     webhook_loopback: bool
+    passkey_rp_id: str | None
+    passkey_origins: tuple[str, ...]
+    passkey_android_apps: tuple[AndroidApp, ...]
+    passkey_apple_apps: tuple[str, ...]
 
 
 PROCESSES: tuple[type[ProcessSettings], ...] = (

@@ -144,6 +144,29 @@ SETTINGS: tuple[Setting, ...] = (
         "yes lets webhooks and pings name this machine, over plain HTTP too: to try things out.",
         "no",
     ),
+    Setting(
+        "PASSKEY_RP_ID",
+        values.domain,
+        "Domain that passkeys are bound to, for ever; default: host of the public origin.",
+    ),
+    Setting(
+        "PASSKEY_ORIGINS",
+        values.origins,
+        "Web origins that may use passkeys, by commas; default: the public origin.",
+        "",
+    ),
+    Setting(
+        "PASSKEY_ANDROID_APPS",
+        values.android_apps,
+        "Android apps, by commas, as package=SHA-256 of the signing certificate in hex.",
+        "",
+    ),
+    Setting(
+        "PASSKEY_APPLE_APPS",
+        values.apple_apps,
+        "Apps for Apple's systems, by commas, as team id and bundle id: A1B2C3D4E5.example.cord.",
+        "",
+    ),
     Setting("LOG_LEVEL", values.log_level, "debug, info, warning or error.", "info"),
 )
 

@@ -1,10 +1,13 @@
 """From the text of one setting to its value; each raises ValueError with the end of a sentence."""
 
 import ipaddress
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
+
+import msgspec
 
 from app.core.secret import Secret
 
@@ -14,6 +17,18 @@ HsmProfile = Literal["softhsm", "nss"]
 NonceMode = Literal["when_stale", "required"]
 
 _HIGHEST_PORT = 65535
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\.[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?\Z")
+_PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_APPLE_APP = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}\Z")
+
+
+class AndroidApp(msgspec.Struct, frozen=True):
+    """A package name and the SHA-256 of the certificate it is signed with, 32 bytes."""
+
+    package: str
+    certificate_sha256: bytes
 
 
 def text(raw: str) -> str:
@@ -118,6 +133,39 @@ def origin(raw: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"is plain HTTP outside loopback: {raw!r}")
     return raw
+
+
+def origins(raw: str) -> tuple[str, ...]:
+    return tuple(origin(part) for part in _parts(raw))
+
+
+def domain(raw: str) -> str:
+    """Check a name that can be an RP ID: what browsers take, so no address and no single label."""
+    if not (raw == "localhost" or _DOMAIN.match(raw)):
+        raise ValueError(f"is not a domain such as cord.example: {raw!r}")
+    return raw
+
+
+def android_apps(raw: str) -> tuple[AndroidApp, ...]:
+    found = []
+    for part in _parts(raw):
+        package, _, fingerprint = part.partition("=")
+        digits = fingerprint.replace(":", "").lower()
+        if not _PACKAGE.match(package) or not _SHA256.match(digits):
+            raise ValueError(f"is not a list of package=SHA-256 in hex: {raw!r}")
+        found.append(AndroidApp(package, bytes.fromhex(digits)))
+    return tuple(found)
+
+
+def apple_apps(raw: str) -> tuple[str, ...]:
+    apps = tuple(_parts(raw))
+    if not all(_APPLE_APP.match(app) for app in apps):
+        raise ValueError(f"is not a list of team and bundle ids: {raw!r}")
+    return apps
+
+
+def _parts(raw: str) -> list[str]:
+    return [part.strip() for part in raw.split(",") if part.strip()]
 
 
 def database_dsn(raw: str) -> str:

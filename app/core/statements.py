@@ -64,6 +64,18 @@ class BindFactor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     iat: int
 
 
+class BindPasskey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`response_sha256` is over what the authenticator made: see `enrolment.passkeys`."""
+
+    domain: Literal["tripcord/bind-passkey/v1"]
+    trader_id: UUID
+    device_id: UUID
+    challenge_id: UUID
+    response_sha256: Digest
+    label: Text64
+    iat: int
+
+
 class LinkCredential(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Literal["tripcord/link/v1"]
     trader_id: UUID
@@ -126,6 +138,18 @@ class ReEnrol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     domain: Literal["tripcord/re-enrol/v1"]
     trader_id: UUID
     code_id: UUID
+    jkt: Digest
+    name: Text64
+    authenticator_lost: bool
+    iat: int
+
+
+class ReEnrolByPasskey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signed by the new device's key; the passkey signs over its digest."""
+
+    domain: Literal["tripcord/re-enrol-by-passkey/v1"]
+    trader_id: UUID
+    challenge_id: UUID
     jkt: Digest
     name: Text64
     authenticator_lost: bool
@@ -208,6 +232,7 @@ Statement = TypeVar(
     "Statement",
     BindDevice,
     BindFactor,
+    BindPasskey,
     LinkCredential,
     Decision,
     Reveal,
@@ -215,6 +240,7 @@ Statement = TypeVar(
     Heartbeat,
     RecoveryCodes,
     ReEnrol,
+    ReEnrolByPasskey,
     EndReEnrolment,
     Order,
     Narrow,
@@ -224,12 +250,14 @@ Statement = TypeVar(
 _DOMAINS: dict[type[Any], str] = {
     BindDevice: "tripcord/bind-device/v1",
     BindFactor: "tripcord/bind-factor/v1",
+    BindPasskey: "tripcord/bind-passkey/v1",
     LinkCredential: "tripcord/link/v1",
     Decision: "tripcord/decision/v1",
     Reveal: "tripcord/reveal/v1",
     AddDevice: "tripcord/add-device/v1",
     RecoveryCodes: "tripcord/recovery-codes/v1",
     ReEnrol: "tripcord/re-enrol/v1",
+    ReEnrolByPasskey: "tripcord/re-enrol-by-passkey/v1",
     EndReEnrolment: "tripcord/re-enrolment-end/v1",
     Heartbeat: "tripcord/heartbeat/v1",
     Order: "tripcord/order/v1",

@@ -10,6 +10,7 @@ from app.core.clock import Clock
 from app.core.jose import Jwk
 from app.core.statements import (
     BindFactor,
+    BindPasskey,
     Decision,
     Heartbeat,
     LinkCredential,
@@ -32,7 +33,7 @@ STATEMENT_LIFE = timedelta(minutes=5)
 
 _RUNGS = tuple(Rung)
 
-T = TypeVar("T", BindFactor, LinkCredential, Heartbeat, Narrow)
+T = TypeVar("T", BindFactor, BindPasskey, LinkCredential, Heartbeat, Narrow)
 
 
 def rung_of(level: Level) -> Rung:
@@ -101,6 +102,10 @@ def bind_factor_statement(text: str, device: Device, now: datetime | None) -> Bi
     """The seed a device sealed. Without `now` its age is bounded by an approval of it."""
     claims = verify(text, BindFactor, expected_key=device.key())
     return _of(claims, device, now)
+
+
+def bind_passkey_statement(text: str, device: Device, now: datetime) -> BindPasskey:
+    return _of(verify(text, BindPasskey, expected_key=device.key()), device, now)
 
 
 def link_statement(text: str, device: Device, now: datetime) -> LinkCredential:

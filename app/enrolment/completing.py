@@ -15,6 +15,7 @@ from app.core.secret import Secret
 from app.db.pool import Database, Tx
 from app.devices import store as devices
 from app.devices.models import Device
+from app.enrolment.passkey_return import PasskeyReturn
 from app.enrolment.re_enrolments import (
     ReEnrolments,
     agreed_now,
@@ -44,6 +45,7 @@ class Completing:
         db: Database,
         rows: ReEnrolments,
         evidence: Evidence,
+        passkeys: PasskeyReturn,
         bootstrap: Bootstrap,
         identity: Identity,
         clock: Clock,
@@ -51,6 +53,7 @@ class Completing:
         self._db = db
         self._rows = rows
         self._evidence = evidence
+        self._passkeys = passkeys
         self._bootstrap = bootstrap
         self._identity = identity
         self._clock = clock
@@ -107,9 +110,12 @@ class Completing:
             push=push,
         )
         device = await make_root(tx, self._evidence, phone, secret.reveal(), now=now)
-        # (5) Factors are no tokens and survive, unless the code said that this one is gone too.
+        # (5) Factors are no tokens and survive, unless it was said that these are gone too. What it
+        # was begun with is not gone.
         if not waiting.authenticator_lost:
             await self._carry_over(tx, request, waiting.root_id, device)
+        for passkey in await self._passkeys.carry_over(tx, waiting, device):
+            await self._log_carried(tx, request, device, passkey.factor_id)
         # (6) End it, log it, tell everybody.
         await self._rows.write_end(
             tx, waiting, ReEnrolmentState.COMPLETED, now=now, by=device.device_id
@@ -161,17 +167,22 @@ class Completing:
             (mac,) = await self._evidence.seal([carried.evidence()])
             if not await otp.carry_over(tx, msgspec.structs.replace(carried, mac=mac)):
                 raise ReEnrolmentOver(rule="factor_changed")
-            await append_locked(
-                tx,
-                Entry(
-                    trader_id=device.trader_id,
-                    event=Event.FACTOR_CARRIED_OVER,
-                    origin=request.origin,
-                    token_id=device.device_id,
-                    path=[device.root_id, device.device_id],
-                    subject_id=factor.factor_id,
-                ),
-            )
+            await self._log_carried(tx, request, device, factor.factor_id)
+
+    async def _log_carried(
+        self, tx: Tx, request: EndReEnrolment, device: Device, factor_id: UUID
+    ) -> None:
+        await append_locked(
+            tx,
+            Entry(
+                trader_id=device.trader_id,
+                event=Event.FACTOR_CARRIED_OVER,
+                origin=request.origin,
+                token_id=device.device_id,
+                path=[device.root_id, device.device_id],
+                subject_id=factor_id,
+            ),
+        )
 
     async def _answer_again(self, tx: Tx, done: ReEnrolment, secret: Secret) -> EndedReEnrolment:
         device = await devices.get(tx, done.trader_id, done.ended_by) if done.ended_by else None

@@ -121,6 +121,7 @@ async def _is_empty(tx: Tx, trader_id: UUID) -> bool:
     """Nothing to lose yet: no factor and no credential under this trader."""
     found: bool = await tx.fetchval(
         "SELECT EXISTS (SELECT FROM totp_factor WHERE trader_id = $1)"
+        " OR EXISTS (SELECT FROM passkey WHERE trader_id = $1)"
         " OR EXISTS (SELECT FROM exchange_credential WHERE trader_id = $1)",
         trader_id,
     )

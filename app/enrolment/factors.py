@@ -34,6 +34,8 @@ from app.vault.identity import Identity
 from app.vault.models import Envelope, SealContext, StorageContext
 from app.vault.wrap import SealingKeys
 from app.verbs.wire import BindFactor, BoundFactor, OpenedSealingKey, OpenSealingKey, SealedEnvelope
+from app.webauthn import store as passkeys
+from app.webauthn.models import Passkey
 
 
 def envelope_digest(envelope: SealedEnvelope) -> bytes:
@@ -225,14 +227,19 @@ async def _is_first(tx: Tx, evidence: Evidence, device: Device) -> bool:
 async def check_first(tx: Tx, evidence: Evidence, device: Device) -> None:
     """Raise unless there is nothing to protect yet under the device's root.
 
-    No factor, and no credential either. What another root left counts only as evidence: a row
-    that merely says it is another root's is believed when the signer wrote so.
+    No factor, and no credential either. What another root left, or what was removed, counts only
+    as evidence: a row that merely says so is believed when the signer wrote it.
     """
-    rows: list[TotpFactor | Credential] = [
+    rows: list[TotpFactor | Passkey | Credential] = [
         *await otp.list_all(tx, device.trader_id),
+        *await passkeys.list_all(tx, device.trader_id),
         *await credentials.list_all(tx, device.trader_id),
     ]
-    if any(row.root_id == device.root_id for row in rows):
+    if any(row.root_id == device.root_id and not _is_removed(row) for row in rows):
         raise FactorNeedsApproval
     if rows:
         await evidence.verify([(row.evidence(), row.mac) for row in rows])
+
+
+def _is_removed(row: TotpFactor | Passkey | Credential) -> bool:
+    return isinstance(row, Passkey) and row.state == "removed"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.evidence import row_evidence
+from app.core.evidence import encode_row, row_evidence
 from app.core.jose import Jwk
 
 CODES_PER_SET = 10
@@ -55,14 +55,15 @@ class RecoveryCode(msgspec.Struct, frozen=True, kw_only=True):
 class ReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
     """`root_id` is the root it ends; `public_jwk` canonical JSON of the new device's P-256 key.
 
-    `ended_by` is the device that vetoed, or the new one. A waiting row past `expires_at` is
-    expired, whatever its state column says.
+    It was begun with a code, or with a passkey (`passkey_id`). `ended_by` is the device that
+    vetoed, or the new one. A waiting row past `expires_at` is expired, whatever its state column
+    says.
     """
 
     trader_id: UUID
     re_enrolment_id: UUID
     root_id: UUID
-    code_id: UUID
+    code_id: UUID | None
     public_jwk: bytes
     name: str
     push_kind: Literal["fid", "token"] | None
@@ -76,9 +77,16 @@ class ReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: UUID | None
     version: int
     mac: bytes
+    passkey_id: UUID | None = None
 
     def evidence(self) -> bytes:
-        return row_evidence("re_enrolment/1", self)
+        """Rows of before there was `passkey_id` were sealed without it, and all with a code still
+        are: a code and a passkey exclude each other, and the code is under the MAC.
+        """
+        if self.passkey_id is not None:
+            return row_evidence("re_enrolment/2", self)
+        columns = [name for name in self.__struct_fields__ if name not in {"mac", "passkey_id"}]
+        return encode_row("re_enrolment/1", [getattr(self, name) for name in columns])
 
     def key(self) -> Jwk:
         jwk: Jwk = msgspec.json.decode(self.public_jwk)

@@ -14,7 +14,7 @@ _CODE = "trader_id, code_id, set_number, root_id, device_id, public_jwk, bound_a
 _RE_ENROLMENT = (
     "trader_id, re_enrolment_id, root_id, code_id, public_jwk, name, push_kind,"
     " push_registration, authenticator_lost, begun_at, not_before, expires_at, state, ended_at,"
-    " ended_by, version, mac"
+    " ended_by, version, mac, passkey_id"
 )
 
 _INSERT_CODE = f"INSERT INTO recovery_code ({_CODE}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)"
@@ -22,7 +22,7 @@ _INSERT_CODE = f"INSERT INTO recovery_code ({_CODE}) VALUES ($1,$2,$3,$4,$5,$6,$
 # Spends the code and opens the one that may be open: either unique index makes it a no.
 _BEGIN = f"""
     INSERT INTO re_enrolment ({_RE_ENROLMENT})
-    VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)
+    VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)
     ON CONFLICT DO NOTHING RETURNING re_enrolment_id
 """
 

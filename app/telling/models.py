@@ -13,6 +13,7 @@ Fact = Literal[
     "re_enrolled_device",
     "factor",
     "recovery_codes",
+    "passkey",
     "credential",
     "webhook",
 ]

@@ -66,6 +66,13 @@ TEMPLATES: Final[dict[tuple[EventName, Fact], Template]] = {
         credential_type="recovery-codes",
         change_type="update",
     ),
+    ("credential-change", "passkey"): Template(
+        uri=f"{CAEP}credential-change",
+        reason="A passkey was bound to the trader.",
+        told_by=Event.PASSKEY_BOUND,
+        credential_type="passkey",
+        change_type="create",
+    ),
     ("credential-change", "credential"): Template(
         uri=f"{CAEP}credential-change",
         reason="An exchange API key was linked.",

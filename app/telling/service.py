@@ -19,6 +19,7 @@ from app.telling.rules import TEMPLATES, Template, claims
 from app.vault.evidence import Evidence
 from app.vault.issuer import IssuerKey
 from app.verbs.wire import SignedStatement, SignStatement
+from app.webauthn import store as passkeys
 
 _INITIATORS: Final[dict[str, Initiator]] = {
     "trader": "user",
@@ -42,6 +43,7 @@ class Telling:
             "re_enrolled_device": self._device,
             "factor": self._factor,
             "recovery_codes": self._recovery_codes,
+            "passkey": self._passkey,
             "credential": self._credential,
             "webhook": self._test,
         }
@@ -113,6 +115,14 @@ class Telling:
         await self._evidence.verify([(code.evidence(), code.mac)])
         at = await _told_at(tx, queued, template, token_id=queued.rid)
         return self._statement(queued, at, node_id=queued.rid, node_kind="recovery_codes")
+
+    async def _passkey(self, tx: Tx, queued: Queued, template: Template) -> Statement:
+        passkey = await passkeys.get(tx, queued.trader_id, queued.rid)
+        if passkey is None or passkey.state == "pending":
+            raise StatementUnproven(rule="passkey")
+        await self._evidence.verify([(passkey.evidence(), passkey.mac)])
+        at = await _told_at(tx, queued, template, subject_id=queued.rid)
+        return self._statement(queued, at, node_id=queued.rid, node_kind="passkey")
 
     async def _credential(self, tx: Tx, queued: Queued, template: Template) -> Statement:
         credential = await credentials.get(tx, queued.trader_id, queued.rid)

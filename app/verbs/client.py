@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from app.verbs.envelopes import Reply
 from app.verbs.errors import PeerUnavailable, RefusedByPeer
 from app.verbs.frames import Framed
-from app.verbs.wire import Reply, Verb
+from app.verbs.wire import Verb
 
 _ENCODE = msgspec.msgpack.Encoder()
 _REPLY = msgspec.msgpack.Decoder(Reply)

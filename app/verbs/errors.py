@@ -1,7 +1,7 @@
 """Refusals that came, or did not come, from another process."""
 
 from app.core.errors import DomainError, Unavailable
-from app.verbs.wire import Refusal
+from app.verbs.envelopes import Refusal
 
 
 class PeerUnavailable(Unavailable):

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from app.core.errors import DomainError
+from app.verbs.envelopes import Call, Refusal, Reply
 from app.verbs.frames import Framed
-from app.verbs.wire import Call, Refusal, Reply, Verb
+from app.verbs.wire import Verb
 
 Handler = Callable[[Any], Awaitable[Any]]
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.core.origin import Origin
+from app.verbs.answers import BegunReEnrolment, BoundPasskey, OpenedCeremony, SignerStatus
 
 MAX_FRAME_BYTES = 1 << 20
 
@@ -78,6 +79,29 @@ class BindFactor(Verb, frozen=True, tag="bind_factor"):
     approval_id: UUID | None = None
 
 
+class OpenCeremony(Verb, frozen=True, tag="open_ceremony"):
+    """A challenge for a passkey: a device's (`device_id`, `label`), or for coming back (`jkt`)."""
+
+    RESULT = OpenedCeremony
+    trader_id: UUID
+    purpose: Literal["register", "re_enrol"]
+    device_id: UUID | None
+    jkt: str | None
+    label: str | None
+    origin: Origin
+
+
+class BindPasskey(Verb, frozen=True, tag="bind_passkey"):
+    """`response` is a RegistrationResponseJSON."""
+
+    RESULT = BoundPasskey
+    trader_id: UUID
+    device_id: UUID
+    statement: str
+    response: bytes
+    origin: Origin
+
+
 class BoundRecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
     """`bound`, or `awaiting_approval` with the approval that the same statement comes back with."""
 
@@ -95,24 +119,22 @@ class BindRecoveryCodes(Verb, frozen=True, tag="bind_recovery_codes"):
     origin: Origin
 
 
-class BegunReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
-    re_enrolment_id: UUID
-    not_before: datetime
-    expires_at: datetime
-
-
 class BeginReEnrolment(Verb, frozen=True, tag="begin_re_enrolment"):
-    """`statement` by the new device's key, `code_statement` by the recovery code's: same words."""
+    """`statement` by the new device's key; then by a recovery code, `code_statement` by its key
+    and the same words, or by a passkey, an AuthenticationResponseJSON.
+    """
 
     RESULT = BegunReEnrolment
     trader_id: UUID
-    code_id: UUID
+    code_id: UUID | None
     public_jwk: dict[str, str]
     name: str
     push: PushTarget | None
     statement: str
-    code_statement: str
+    code_statement: str | None
     origin: Origin
+    challenge_id: UUID | None = None
+    assertion: bytes | None = None
 
 
 class EndedReEnrolment(msgspec.Struct, frozen=True, kw_only=True):
@@ -337,19 +359,6 @@ class SignRedemption(Verb, frozen=True, tag="sign_statement"):
     origin: Origin
 
 
-class SignerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    ready: bool
-    courier_connected: bool
-    hsm_module: str
-    not_enforced: tuple[str, ...]
-    identity_jwk: dict[str, str]
-    identity_jkt: str
-    checkpoint_jwk: dict[str, str]
-    checkpoint_jkt: str
-    issuer_jwk: dict[str, str]
-    issuer_kid: str
-
-
 class Status(Verb, frozen=True, tag="status"):
     RESULT = SignerStatus
 
@@ -366,6 +375,8 @@ class Send(Verb, frozen=True, tag="send"):
 ApiVerb = (
     BindDevice
     | BindFactor
+    | OpenCeremony
+    | BindPasskey
     | BindRecoveryCodes
     | BeginReEnrolment
     | EndReEnrolment
@@ -388,27 +399,3 @@ DispatcherVerb = SignStatement | Status
 
 CourierInboxVerb = Send
 """What the courier answers to the signer."""
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A DomainError on the wire."""
-
-    code: str
-    sentence: str
-    rule: str | None
-    node: str | None
-    retry_after_seconds: int
-    logged: bool = False
-
-
-class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The result, or the refusal; an empty result only comes with a refusal."""
-
-    id: int
-    result: msgspec.Raw = msgspec.Raw()
-    refusal: Refusal | None = None
-
-
-class Call(msgspec.Struct, frozen=True):
-    id: int
-    request: msgspec.Raw

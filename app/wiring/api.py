@@ -23,15 +23,18 @@ from app.requesting.factors import FactorRequests
 from app.requesting.grants import GrantRequests
 from app.requesting.lifts import LiftRequests
 from app.requesting.nodes import NodeRequests
+from app.requesting.passkeys import PasskeyRemovals
 from app.requesting.sign_ins import SignIns
 from app.requesting.user_codes import UserCodes
 from app.revocation.incidents import IncidentService
 from app.revocation.service import RevocationService
+from app.verbs.answers import SignerStatus
 from app.verbs.client import VerbClient
-from app.verbs.wire import SignerStatus, Status
+from app.verbs.wire import Status
 from app.watching.heads import Heads
 from app.watching.service import Streams
 from app.webhooks.registry import WebhookRegistry
+from app.wiring.passkeys import association_files
 
 _CONNECTIONS = 16
 _CORD_CONNECTIONS = 2
@@ -107,6 +110,8 @@ async def api(settings: ApiSettings, *, connections: int = _CONNECTIONS) -> Asyn
             sign_ins=SignIns(db, clock),
             user_codes=UserCodes(db, clock),
             ciba_requests=CibaRequests(db, clock),
+            passkey_removals=PasskeyRemovals(db, clock),
+            association_files=association_files(settings),
             webhooks=WebhookRegistry(db, clock, loopback=settings.webhook_loopback),
             heads=heads,
             streams=Streams(db, heads, clock, stopping),

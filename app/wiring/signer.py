@@ -36,6 +36,8 @@ from app.verbs.wire import (
     SignerStatus,
     Status,
 )
+from app.webauthn.models import RelyingParty
+from app.wiring.passkeys import relying_party
 from app.wiring.signer_verbs import api_handlers, courier_handlers, dispatcher_handlers
 
 _LOG = logging.getLogger(__name__)
@@ -83,6 +85,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     courier: CourierLink
     clock: Clock
+    relying_party: RelyingParty
     re_enrolment_wait: timedelta = WAITING_TIME
     issuer: str = ""
     """Our public origin."""
@@ -120,6 +123,7 @@ async def signer(settings: SignerSettings) -> AsyncIterator[Parts]:
             identity=Identity(workers),
             courier=CourierLink(client),
             clock=clock,
+            relying_party=relying_party(settings),
             re_enrolment_wait=settings.re_enrolment_hours,
             issuer=settings.public_origin,
         )

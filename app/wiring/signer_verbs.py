@@ -19,6 +19,7 @@ from app.db.pool import Database
 from app.deciding.execution import Executions
 from app.deciding.methods import Method
 from app.deciding.numbers import DeviceNumber, Numbers
+from app.deciding.passkeys import PasskeyMethod, PasskeyVerifier
 from app.deciding.push_otp import PushOtps
 from app.deciding.service import DecidingService
 from app.deciding.session_code import SessionCodes, SignInCode
@@ -28,8 +29,11 @@ from app.deciding.witness import Witness
 from app.enrolment.adding import FactorAdding
 from app.enrolment.completing import Completing
 from app.enrolment.devices import DeviceBinding
+from app.enrolment.factor_changes import ByKind, PasskeyChanges, seed_comes_next
 from app.enrolment.factors import FactorBinding
 from app.enrolment.joining import DeviceJoining
+from app.enrolment.passkey_return import PasskeyReturn
+from app.enrolment.passkeys import PasskeyBinding
 from app.enrolment.re_enrolling import ReEnrolling
 from app.enrolment.re_enrolments import ReEnrolments
 from app.enrolment.recovery_codes import RecoveryCodeBinding
@@ -64,6 +68,7 @@ from app.verbs.wire import (
     BeginReEnrolment,
     BindDevice,
     BindFactor,
+    BindPasskey,
     BindRecoveryCodes,
     BoundDevice,
     CleanUp,
@@ -72,6 +77,7 @@ from app.verbs.wire import (
     EndedReEnrolment,
     EndReEnrolment,
     ImportSecret,
+    OpenCeremony,
     OpenSealingKey,
     ReadReply,
     RevealCode,
@@ -107,8 +113,10 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     totp = TotpVerifier(db, keys, clock)
     codes = SessionCodes(db, evidence, totp, clock)
     numbers, push_otps = Numbers(db, evidence, clock), PushOtps(db, witness, evidence, clock)
+    passkeys = PasskeyVerifier(db, evidence, clock, parts.relying_party)
     methods: dict[str, Method] = {
         "totp": SignInCode(codes, TotpMethod(totp)),
+        "webauthn": PasskeyMethod(passkeys),
         "device_number": DeviceNumber(db, numbers, evidence, clock),
     }
     deciding = DecidingService(db, witness, evidence, methods, codes, push_otps, clock)
@@ -118,9 +126,14 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     joining = DeviceJoining(db, executions, evidence, bootstrap, identity, clock)
     recovery_codes = RecoveryCodeBinding(db, witness, evidence, executions, clock)
     re_enrolments = ReEnrolments(evidence)
-    re_enrolling = ReEnrolling(db, re_enrolments, evidence, clock, parts.re_enrolment_wait)
+    returning = PasskeyReturn(db, evidence, passkeys, clock)
+    re_enrolling = ReEnrolling(
+        db, re_enrolments, evidence, returning, clock, parts.re_enrolment_wait
+    )
     vetoing = Vetoing(db, re_enrolments, witness, clock)
-    completing = Completing(db, re_enrolments, evidence, bootstrap, identity, clock)
+    completing = Completing(db, re_enrolments, evidence, returning, bootstrap, identity, clock)
+    passkey_binding = PasskeyBinding(db, witness, evidence, parts.relying_party, clock)
+    passkey_changes = PasskeyChanges(db, witness, evidence, executions, clock)
     adding = FactorAdding(db, witness, executions, clock)
     factors = FactorBinding(db, witness, evidence, sealing, identity, adding, clock)
     importing = Importing(db, witness, evidence, sealing, clock)
@@ -157,8 +170,17 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
             "bot.grant": Granting(db, evidence, executions, seals, clock).seal,
             "token.lift": Lifts(db, executions, clock).seal,
             "token.child": PlatformTokens(db, executions, seals, clock).seal,
-            "factor.remove": FactorRemoving(db, executions, evidence, totp, clock).seal,
             "net.ip_change": AddressChanges(db, executions, seals, clock).seal,
+            "factor.add": ByKind(
+                db, {"totp": seed_comes_next, "webauthn": passkey_changes.add}
+            ).seal,
+            "factor.remove": ByKind(
+                db,
+                {
+                    "totp": FactorRemoving(db, executions, evidence, totp, clock).seal,
+                    "webauthn": passkey_changes.remove,
+                },
+            ).seal,
         },
         {
             "tripcord/narrow/v1": Narrowing(db, witness, seals, clock).narrow,
@@ -168,6 +190,8 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     return {
         BindDevice: _logged(db, Event.DEVICE_BOUND, bind_device),
         BindFactor: _logged(db, Event.FACTOR_BOUND, factors.bind),
+        OpenCeremony: _logged(db, Event.PASSKEY_CHALLENGED, passkey_binding.open_ceremony),
+        BindPasskey: _logged(db, Event.PASSKEY_BOUND, passkey_binding.bind),
         BindRecoveryCodes: _logged(db, Event.RECOVERY_CODES_BOUND, recovery_codes.bind),
         BeginReEnrolment: _logged(db, Event.RE_ENROLMENT_BEGUN, re_enrolling.begin),
         EndReEnrolment: _logged(db, Event.RE_ENROLMENT_ENDED, end_re_enrolment),
@@ -288,8 +312,10 @@ async def _log_refusal(db: Database, event: Event, request: Any, error: DomainEr
     # Anyone may try an enrolment or recovery code, or a code for a sign-in: that is told to the
     # system, and neither fills a trader's chain nor takes the lock from those who have a token.
     trader_id: UUID = request.trader_id
-    by_browser = request.origin.actor.startswith(_BROWSER)
-    if event in _ANYONES or (isinstance(request, Decide) and by_browser):
+    of_anyone = (isinstance(request, Decide) and request.origin.actor.startswith(_BROWSER)) or (
+        isinstance(request, OpenCeremony) and request.device_id is None
+    )
+    if event in _ANYONES or of_anyone:
         trader_id = SYSTEM_TRADER
     origin: Origin = request.origin
     token_id: UUID | None = origin.device_id or getattr(request, "grant_id", None)

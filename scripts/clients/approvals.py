@@ -35,6 +35,8 @@ class Approval:
     """Who asks, as the service claims; already neutralised."""
 
     expires_at: str
+    methods: tuple[str, ...] = ()
+    """Ways to approve it that this trader has, strongest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def approval_from(item: Json) -> Approval:
         digest=b64url_decode(item["digest"]),
         requester=neutralise(_plain(item["requester"])),
         expires_at=item["expires_at"],
+        methods=tuple(item.get("methods", ())),
     )
 
 

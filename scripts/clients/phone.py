@@ -26,7 +26,7 @@ from scripts.clients.cord import Receipt, Reported, receipt_from, reported_from
 from scripts.clients.encoding import Json, Secret
 from scripts.clients.events import EventFeed
 from scripts.clients.inbox import Doorbell, Inbox, NoDoorbell
-from scripts.clients.recovery import RecoverableDevice
+from scripts.clients.passkeys import PasskeyDevice
 from scripts.clients.seal import SealingKey, check_sealing_key, link_proof, seal
 
 _LONG_POLL_SECONDS = 20
@@ -37,7 +37,7 @@ class NothingPending(Exception):
     """The approval that was expected is not there."""
 
 
-class Phone(RecoverableDevice):
+class Phone(PasskeyDevice):
     def __init__(
         self,
         *,

@@ -63,6 +63,21 @@ def bind_factor(
     }
 
 
+def bind_passkey(
+    trader_id: UUID, device_id: UUID, *, challenge_id: str, response_digest: bytes, label: str
+) -> Json:
+    """What an authenticator made becomes a passkey of this trader."""
+    return {
+        "domain": "tripcord/bind-passkey/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "challenge_id": challenge_id,
+        "response_sha256": b64url(response_digest),
+        "label": label,
+        "iat": _now(),
+    }
+
+
 def link(
     device_id: UUID,
     key: SealingKey,
@@ -153,6 +168,21 @@ def re_enrol(
         "domain": "tripcord/re-enrol/v1",
         "trader_id": str(trader_id),
         "code_id": str(code_id),
+        "jkt": jkt,
+        "name": name,
+        "authenticator_lost": authenticator_lost,
+        "iat": _now(),
+    }
+
+
+def re_enrol_by_passkey(
+    trader_id: UUID, challenge_id: str, *, jkt: str, name: str, authenticator_lost: bool
+) -> Json:
+    """A new phone comes back by a passkey, which signs over the digest of this."""
+    return {
+        "domain": "tripcord/re-enrol-by-passkey/v1",
+        "trader_id": str(trader_id),
+        "challenge_id": challenge_id,
         "jkt": jkt,
         "name": name,
         "authenticator_lost": authenticator_lost,

@@ -18,6 +18,7 @@ import pytest_asyncio
 from app import asgi
 from app.api.services import Services
 from app.config import ApiSettings
+from app.config.values import AndroidApp
 from app.wiring.api import api
 from tests.api.caller import ORIGIN, Caller
 from tests.api.process import ApiProcess
@@ -56,7 +57,12 @@ def settings(database: FreshDatabase, folder: Path, **changes: Any) -> ApiSettin
         "signer_socket": folder / "signer.sock",
         "webhook_loopback": False,
     }
-    return ApiSettings(**(fields | changes))
+    apps: dict[str, Any] = {
+        "passkey_rp_id": "cord.example", "passkey_origins": ("https://cord.example",),
+        "passkey_android_apps": (AndroidApp("com.example.cord", bytes(range(32))),),
+        "passkey_apple_apps": ("A1B2C3D4E5.example.cord",),
+    }  # fmt: skip
+    return ApiSettings(**(fields | apps | changes))
 
 
 @asynccontextmanager

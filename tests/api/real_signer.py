@@ -28,7 +28,7 @@ from app.verbs.wire import (
 )
 from app.wiring.signer import CourierLink, Parts, _status
 from app.wiring.signer_verbs import api_handlers, courier_handlers
-from tests.signing.parts import PatientWorkers
+from tests.signing.parts import RELYING_PARTY, PatientWorkers
 from tests.support.postgres import FreshDatabase
 from tests.vault.support import Token
 
@@ -85,6 +85,7 @@ async def real_signer(
             courier=CourierLink(absent),
             clock=SystemClock(),
             issuer=issuer,
+            relying_party=RELYING_PARTY,
         )
 
         async def status(_: Status) -> SignerStatus:

@@ -55,9 +55,9 @@ class Row(NamedTuple):
             "{revocation_id:uuid}": new_id(),
             "{card_id:uuid}": trader.card.token_id,
             "{device_id:uuid}": new_id(),
+            "{factor_id:uuid}": new_id(),
             "{re_enrolment_id:uuid}": new_id(),
             "{webhook_id:uuid}": new_id(),
-            "{factor_id:uuid}": new_id(),
             "{path:str}": "nothing.json",
         }
         target = self.path
@@ -130,6 +130,10 @@ def new_re_enrolment(trader: TraderRow) -> dict[str, Any]:
     }
 
 
+def returning(trader: TraderRow) -> dict[str, Any]:
+    return {"trader_id": str(trader.trader_id), "public_jwk": KeyPair.p256().public_jwk}
+
+
 def end_of_re_enrolment(trader: TraderRow) -> dict[str, Any]:
     return {"trader_id": str(trader.trader_id), "statement": "e30.e30.AA"}
 
@@ -173,6 +177,9 @@ ROWS = (
     Row("GET", "/.well-known/openid-configuration", (ANYONE,)),
     Row("GET", "/.well-known/jwks.json", (ANYONE,)),
     Row("GET", "/v1/action-types", (ANYONE,)),
+    Row("GET", "/.well-known/assetlinks.json", (ANYONE,)),
+    Row("GET", "/.well-known/apple-app-site-association", (ANYONE,)),
+    Row("GET", "/.well-known/webauthn", (ANYONE,)),
     Row("GET", "/.well-known/ssf-configuration", (ANYONE,)),
     Row("POST", "/oauth/token", (ASSERTION,), form=_fixed(
         grant_type="client_credentials",
@@ -226,6 +233,13 @@ ROWS = (
     Row("DELETE", "/v1/factors/totp/{factor_id:uuid}", (DEVICE,), verb=Verb.ENROL),
     Row("POST", "/v1/factors/recovery-codes", (DEVICE,), _fixed(statement="e30.e30.AA")),
     Row("GET", "/v1/factors/recovery-codes", _READERS),
+    Row("POST", "/v1/factors/webauthn/options", (DEVICE,), _fixed(label="phone"),
+        verb=Verb.ENROL),
+    Row("POST", "/v1/factors/webauthn", (DEVICE,),
+        _fixed(statement="e30.e30.AA", response={}), verb=Verb.ENROL),
+    Row("GET", "/v1/factors/webauthn", _READERS),
+    Row("DELETE", "/v1/factors/webauthn/{factor_id:uuid}", (DEVICE,)),
+    Row("POST", "/v1/re-enrolments/challenges", (PROOF,), returning),
     Row("POST", "/v1/re-enrolments", (PROOF,), new_re_enrolment),
     Row("GET", "/v1/re-enrolments", (PROOF,)),
     Row("GET", "/v1/re-enrolments/{re_enrolment_id:uuid}", (PROOF,)),

@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 from app.core.errors import DomainError
 from app.core.ids import new_id
-from app.verbs import wire
+from app.verbs import answers, wire
+from app.verbs.answers import BegunReEnrolment, BoundPasskey, OpenedCeremony
 from app.verbs.server import VerbServer, own_uid
 from scripts.clients.keys import KeyPair
 
@@ -49,7 +50,7 @@ class StandInSigner:
 
 
 _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
-    wire.Status: lambda _: wire.SignerStatus(
+    wire.Status: lambda _: answers.SignerStatus(
         ready=True,
         courier_connected=True,
         hsm_module="stand-in",
@@ -77,8 +78,16 @@ _ANSWERS: dict[type[wire.Verb], Callable[[Any], Any]] = {
         statement="e30.e30.AA",
     ),
     wire.ImportSecret: lambda _: wire.ImportedCredential(credential_id=new_id(), state="pending"),
+    wire.OpenCeremony: lambda _: OpenedCeremony(
+        challenge_id=new_id(),
+        challenge=bytes(32),
+        rp_id="cord.example",
+        expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+        options={},
+    ),
+    wire.BindPasskey: lambda _: BoundPasskey(factor_id=new_id(), state="active"),
     wire.BindRecoveryCodes: lambda _: wire.BoundRecoveryCodes(state="bound", codes_left=10),
-    wire.BeginReEnrolment: lambda _: wire.BegunReEnrolment(
+    wire.BeginReEnrolment: lambda _: BegunReEnrolment(
         re_enrolment_id=new_id(),
         not_before=datetime(2100, 1, 1, tzinfo=UTC),
         expires_at=datetime(2100, 1, 8, tzinfo=UTC),

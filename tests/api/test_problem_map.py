@@ -14,8 +14,8 @@ import app
 from app.api import oauth_errors
 from app.api.problems import PREFIX, STATUS, respond, respond_at
 from app.core.errors import DomainError
+from app.verbs.envelopes import Refusal
 from app.verbs.errors import RefusedByPeer
-from app.verbs.wire import Refusal
 
 FORWARDED = RefusedByPeer
 """Carries another refusal's code and sentence; its own never leave a process."""

@@ -163,6 +163,22 @@ async def add_cleanup_item(db: Any, tree: Tree, *, state: str = "pending") -> UU
     return revocation
 
 
+async def add_passkey(db: Any, tree: Tree, *, state: str = "active") -> UUID:
+    """A passkey that was backed up and counted to 5."""
+    factor = new_id()
+    await db.execute(
+        "INSERT INTO passkey VALUES ($1,$2,$3,$4,$5,'\\x00',5,true,true,'{internal}',$2,'none',"
+        "'cord.example','phone',$6,now(),1,$7)",
+        *(tree.trader_id, factor, tree.root, tree.device, factor.bytes),
+        *("pending" if state == "pending" else "active", MAC),
+    )
+    if state in {"frozen", "removed"}:
+        await db.execute(
+            "UPDATE passkey SET state = $2, version = 2 WHERE factor_id = $1", factor, state
+        )
+    return factor
+
+
 async def add_re_enrolment(db: Any, tree: Tree, *, state: str = "waiting") -> UUID:
     """Begun 25 hours ago, so that it may be completed; ended by the tree's device."""
     code, re_enrolment = new_id(), new_id()

@@ -34,6 +34,9 @@ TABLES: dict[str, str] = {
     "node_usage": "signer SIU, courier S",
     "nonce_secret": "",
     "outbox": "signer S, dispatcher SU",
+    "passkey": "api S, signer SIU",
+    "passkey_challenge": "signer SID",
+    "passkey_credential_id": "signer I",
     "platform": "api S, signer S, dispatcher S, operator SIU",
     "platform_token": "api S, signer SIU",
     "push_otp": "signer SIU",
@@ -200,6 +203,7 @@ UPDATABLE: dict[tuple[str, str], set[str]] = {
         "root_id", "device_id", "statement", "tag", "made_at", "expires_at", "attempts", "used_at",
     },
     ("signer", "totp_factor"): {"root_id", "removed_at", "version", "mac"},
+    ("signer", "passkey"): {"root_id", "sign_count", "backed_up", "state", "version", "mac"},
     ("courier", "cleanup_item"): {"state", "attempts", "due_at", "last_outcome"},
     ("courier", "revocation"): {"cleanup_state"},
     ("operator", "platform"): {
@@ -257,6 +261,9 @@ async def test_nothing_is_born_decided_proven_or_redeemed(admin: asyncpg.Connect
         ("factor.removed", "signer"),
         ("approval.number_shown", "signer"),
         ("approval.code_revealed", "signer"),
+        ("passkey.bound", "signer"),
+        ("passkey.frozen", "signer"),
+        ("passkey.removed", "signer"),
         ("venue.contained", "operator"),
     ],
 )

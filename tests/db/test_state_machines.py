@@ -15,6 +15,7 @@ from tests.db.rows import (
     add_factor,
     add_grant,
     add_order,
+    add_passkey,
     add_re_enrolment,
     add_revocation,
     add_session,
@@ -56,6 +57,10 @@ async def _order(db: Any, tree: Tree, state: str) -> Any:
 
 async def _revocation(db: Any, tree: Tree, state: str) -> Any:
     return await add_revocation(db, tree, state=state)
+
+
+async def _passkey(db: Any, tree: Tree, state: str) -> Any:
+    return await add_passkey(db, tree, state=state)
 
 
 async def _re_enrolment(db: Any, tree: Tree, state: str) -> Any:
@@ -123,6 +128,11 @@ MACHINES = [
               " ended_at = CASE $2 WHEN 'waiting' THEN NULL ELSE now() END,"
               " ended_by = CASE WHEN $2 IN ('completed', 'vetoed') THEN (SELECT device_id"
               " FROM device d WHERE d.trader_id = re_enrolment.trader_id LIMIT 1) END",
+    ),
+    Machine(
+        "passkey", ("pending", "active", "frozen", "removed"),
+        {("pending", "active"), ("active", "frozen"), ("active", "removed"), ("frozen", "removed")},
+        _passkey, "factor_id", dress="version = version + 1",
     ),
     Machine(
         "cleanup_item", ("pending", "done", "unsupported", "unconfirmed"),

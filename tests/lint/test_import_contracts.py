@@ -17,6 +17,7 @@ OFFENCES = {
     "app/signing/errors.py": "import httpx",
     "app/egress/errors.py": "import pkcs11",
     "app/push/errors.py": "import litestar",
+    "app/otp/errors.py": "import webauthn",
     "app/tokens/errors.py": "import asyncpg",
     "app/devices/models.py": "import firebase_admin",
     "app/grants/models.py": "import app.config",

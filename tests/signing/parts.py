@@ -20,11 +20,16 @@ from app.revocation.service import RevocationService
 from app.vault.client import HsmWorkers, WorkerClient
 from app.vault.identity import Identity
 from app.verbs.wire import ApiVerb, CourierVerb, Release, Verb
+from app.webauthn.models import RelyingParty
 from app.wiring.signer import Parts
 from app.wiring.signer_verbs import api_handlers, courier_handlers
 from tests.exchanges.support import entry, snapshot
 from tests.support.postgres import FreshDatabase
 
+RELYING_PARTY = RelyingParty(
+    rp_id="cord.example",
+    origins=frozenset({"https://cord.example", "android:apk-key-hash:" + "A" * 43}),
+)
 MARKETS = {"BTCUSDT": ("BTC", Decimal("50000.00")), "ETHUSDT": ("ETH", Decimal("2500.00"))}
 
 
@@ -92,6 +97,7 @@ class Signer:
             identity=Identity(patient),
             courier=cast("Any", self.courier),
             clock=self.clock,
+            relying_party=RELYING_PARTY,
         )
         self.identity = self.parts.identity
         self.grants, self.sign_ins = GrantRequests(api, self.clock), SignIns(api, self.clock)

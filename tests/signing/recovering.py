@@ -16,9 +16,9 @@ from app.devices import store as devices
 from app.devices.models import Device
 from app.recovery import store
 from app.vault.evidence import Evidence
+from app.verbs.answers import BegunReEnrolment
 from app.verbs.wire import (
     BeginReEnrolment,
-    BegunReEnrolment,
     BindRecoveryCodes,
     BoundRecoveryCodes,
     EndedReEnrolment,

@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from app.core.errors import DomainError
 from app.core.ids import new_id
-from app.verbs.wire import BegunReEnrolment, EndedReEnrolment
+from app.verbs.answers import BegunReEnrolment
+from app.verbs.wire import EndedReEnrolment
 from tests.core.keys import P256
 from tests.signing.bot import now
 from tests.signing.parts import Signer

@@ -138,6 +138,7 @@ async def test_an_edited_code_or_re_enrolment_is_refused_column_by_column(
     waiting = Row(signer, "re_enrolment", "re_enrolment_id", paper.re_enrolment_id)
     edits = {
         "root_id": OTHER_ID, "code_id": OTHER_ID, "name": "{} || 'x'",
+        "passkey_id": f"{OTHER_ID}, code_id = NULL",
         "push_kind": "'token'", "push_registration": "{} || 'x'", "authenticator_lost": "NOT {}",
         "begun_at": "{} - interval '1 hour'", "expires_at": "{} - interval '1 hour'",
         "not_before": "{} - interval '1 hour', begun_at = begun_at - interval '1 hour',"

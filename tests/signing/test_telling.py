@@ -14,6 +14,7 @@ from app.verbs.wire import DispatcherVerb, SignedStatement, SignStatement
 from app.wiring.signer_verbs import dispatcher_handlers
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
+from tests.signing.passkeys import Passkeys
 from tests.signing.recovering import Recovering
 from tests.signing.trader import Trader
 
@@ -135,13 +136,14 @@ async def test_what_the_signer_binds_it_tells_of(trader: Trader) -> None:
     hook = await add_hook(trader)
     trader.bound = await trader.signer.ask(trader.bind_request(code))
     await trader.bind_factor()
+    passkey = await Passkeys(trader).add()
     await trader.link()
     told = await hook.queued("credential-change")
-    assert [row["fact"] for row in told] == ["device", "factor", "credential"]
+    assert [row["fact"] for row in told] == ["device", "factor", "passkey", "credential"]
     for row, kind, ours in zip(
         told,
-        ("app", "app", "exchange-api-key"),
-        (trader.bound.device_id, trader.factor_id, trader.credential_id),
+        ("app", "app", "passkey", "exchange-api-key"),
+        (trader.bound.device_id, trader.factor_id, passkey, trader.credential_id),
         strict=True,
     ):
         claims = await hook.claims(row["message_id"])

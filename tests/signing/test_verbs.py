@@ -16,6 +16,7 @@ API = {
     "sign_order", "status", "bind_recovery_codes", "begin_re_enrolment", "end_re_enrolment",
     "reveal_code",
     "sign_statement",
+    "open_ceremony", "bind_passkey",
 }  # fmt: skip
 COURIER = {"venue_read", "clean_up", "status"}
 DISPATCHER = {"sign_statement", "status"}

@@ -14,8 +14,9 @@ import pytest_asyncio
 
 from app.cli.migrate import with_login
 from app.vault.client import HsmWorkers
+from app.verbs.answers import SignerStatus
 from app.verbs.server import VerbServer, own_uid
-from app.verbs.wire import DispatcherVerb, SignerStatus, Status
+from app.verbs.wire import DispatcherVerb, Status
 from app.webhooks.keys import public_text
 from app.wiring.signer_verbs import dispatcher_handlers
 from mock_push.credentials import make_service_account

@@ -1,0 +1,56 @@
+"""How strong an approval must be that adds or removes a factor (P7).
+
+A chain of approvals is as strong as its weakest link: who could add a passkey with a one-time code
+could afterwards approve with the passkey whatever takes one.
+"""
+
+from app.db.pool import Tx
+from app.devices.models import Device
+from app.guardrails.presets import NORMAL, required_strength
+from app.guardrails.strength import Strength
+from app.otp import store as otp
+from app.otp.errors import LastFactor
+from app.vault.evidence import Evidence
+from app.webauthn import store as passkeys
+from app.webauthn.models import Passkey, usable
+
+
+async def to_add(tx: Tx, evidence: Evidence, device: Device) -> Strength:
+    """As strong as the strongest factor there is, whatever is added.
+
+    A frozen passkey still counts: that it was frozen is no reason to ask for less. All of the
+    trader's rows are verified, those too that say they are removed or another root's.
+
+    Raises
+    ------
+    EvidenceForged
+        A row is not as the signer wrote it.
+    """
+    known = await passkeys.list_all(tx, device.trader_id)
+    if known:
+        await evidence.verify([(passkey.evidence(), passkey.mac) for passkey in known])
+    base = required_strength(NORMAL, "factor.add")
+    if any(p.root_id == device.root_id and p.state in {"active", "frozen"} for p in known):
+        return max(base, Strength.PHISHING_RESISTANT)
+    return base
+
+
+def to_remove(passkey: Passkey) -> Strength:
+    """As strong as what is removed; a frozen one proves nothing any more.
+
+    Whoever froze it held its key, and could have approved with it instead.
+    """
+    base = required_strength(NORMAL, "factor.remove")
+    return base if passkey.state == "frozen" else max(base, Strength.PHISHING_RESISTANT)
+
+
+async def check_not_last(tx: Tx, passkey: Passkey) -> None:
+    """Raise LastFactor unless something else under the same root can approve."""
+    others = [
+        *(f.factor_id
+          for f in await otp.list_living(tx, passkey.trader_id, passkey.root_id)),
+        *(p.factor_id for p in usable(await passkeys.list_all(tx, passkey.trader_id),
+                                      passkey.root_id)),
+    ]  # fmt: skip
+    if set(others) <= {passkey.factor_id}:
+        raise LastFactor
