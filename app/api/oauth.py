@@ -21,7 +21,12 @@ from app.core.errors import Malformed
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind, TokenMalformed
 from app.platforms.errors import ClientRejected
-from app.platforms.models import ACCESS_TOKEN_LIFE, KEY_ALGORITHMS, Authenticated
+from app.platforms.models import (
+    ACCESS_TOKEN_LIFE,
+    KEY_ALGORITHMS,
+    Authenticated,
+    Verified,
+)
 from app.tokens import store as tokens
 from app.tokens.models import Level
 
@@ -48,8 +53,9 @@ class OAuthController(Controller):
             raise Malformed
         if form["grant_type"] != "client_credentials":
             raise GrantTypeUnsupported
+        verified = await _verified(services, request, form)
         proof = await services.edge.proof_to_bind(request)
-        platform = await _by_assertion(services, request, form)
+        platform = await _spent(services, request, verified)
         if proof is not None:
             await services.edge.spend(request, proof)
         access = await services.platforms.issue_access_token(
@@ -120,10 +126,22 @@ async def _by_assertion(
     services: Services, request: AnyRequest, form: Mapping[str, str]
 ) -> Authenticated:
     """The platform whose assertion is in the form; a miss is in the log before it is refused."""
+    return await _spent(services, request, await _verified(services, request, form))
+
+
+async def _verified(services: Services, request: AnyRequest, form: Mapping[str, str]) -> Verified:
     is_assertion = form.get("client_assertion_type") == ASSERTION_TYPE
     assertion = form.get("client_assertion", "") if is_assertion else ""
     try:
-        return await services.platforms.authenticate(assertion, client_id=form.get("client_id"))
+        return await services.platforms.verify(assertion, client_id=form.get("client_id"))
+    except ClientRejected:
+        await services.edge.log_miss(request, None, rule="client_rejected")
+        raise
+
+
+async def _spent(services: Services, request: AnyRequest, verified: Verified) -> Authenticated:
+    try:
+        return await services.platforms.spend(verified)
     except ClientRejected:
         await services.edge.log_miss(request, None, rule="client_rejected")
         raise
