@@ -16,6 +16,7 @@ from app.api import shapes, shapes_asking, shapes_codes
 from app.api.asking import ask_externally, platform_principal
 from app.api.carrying import carry_out
 from app.api.edge import AnyRequest, Principal
+from app.api.presented import shows_a_node
 from app.api.requesters import NO_STORE
 from app.api.services import Services
 from app.approvals import store
@@ -181,7 +182,7 @@ class ApprovalController(Controller):
 
 async def _reader(services: Services, request: AnyRequest, trader_id: UUID | None) -> Principal:
     """A device or a platform token of the trader's tree, or a client of the trader's platform."""
-    if request.headers.get("authorization", "").lower().startswith("bearer "):
+    if not shows_a_node(request):
         return await platform_principal(
             services, request, trader_id, scope="approvals.read", verb=Verb.READ
         )

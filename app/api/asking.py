@@ -12,6 +12,7 @@ from litestar.response import Response
 
 from app.api import shapes, shapes_asking
 from app.api.edge import AnyRequest, Principal
+from app.api.presented import shows_a_node
 from app.api.services import Services
 from app.api.traders import trader_of
 from app.approvals.actions import Claimed
@@ -134,7 +135,7 @@ async def platform_principal(
     TraderNotFound
         Not this platform's, or not the trader of the token.
     """
-    if request.headers.get("authorization", "").lower().startswith("dpop "):
+    if shows_a_node(request):
         principal = await services.edge.token(request, TokenKind.PLATFORM, verb=verb)
         if trader_id not in {None, principal.trader}:
             raise TraderNotFound

@@ -6,7 +6,7 @@ from app.api.edge import PRINCIPAL, AnyRequest, Principal
 from app.api.services import Services
 from app.core.token import TokenKind
 from app.platforms.errors import ClientRejected
-from app.platforms.models import Authenticated
+from app.platforms.models import Authenticated, Verified
 from app.tokens.models import Level
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -16,10 +16,24 @@ async def by_assertion(
     services: Services, request: AnyRequest, form: Mapping[str, str]
 ) -> Authenticated:
     """The platform whose assertion is in the form; a miss is in the log before it is refused."""
+    return await spent(services, request, await verified(services, request, form))
+
+
+async def verified(services: Services, request: AnyRequest, form: Mapping[str, str]) -> Verified:
+    """The assertion, verified and not yet spent."""
     is_assertion = form.get("client_assertion_type") == ASSERTION_TYPE
     assertion = form.get("client_assertion", "") if is_assertion else ""
     try:
-        return await services.platforms.authenticate(assertion, client_id=form.get("client_id"))
+        return await services.platforms.verify(assertion, client_id=form.get("client_id"))
+    except ClientRejected:
+        await services.edge.log_miss(request, None, rule="client_rejected")
+        raise
+
+
+async def spent(services: Services, request: AnyRequest, checked: Verified) -> Authenticated:
+    """Who it is of, once it is used up."""
+    try:
+        return await services.platforms.spend(checked)
     except ClientRejected:
         await services.edge.log_miss(request, None, rule="client_rejected")
         raise

@@ -13,7 +13,7 @@ from litestar.response import Response
 
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event
 from app.api.ciba import redeem
-from app.api.client_assertions import by_assertion
+from app.api.client_assertions import by_assertion, spent, verified
 from app.api.edge import AnyRequest
 from app.api.errors import GrantTypeUnsupported, TokenTypeUnsupported
 from app.api.forms import form_of
@@ -53,8 +53,9 @@ class OAuthController(Controller):
             return await redeem(request, services, form)
         if form["grant_type"] != "client_credentials":
             raise GrantTypeUnsupported
+        checked = await verified(services, request, form)
         proof = await services.edge.proof_to_bind(request)
-        platform = await by_assertion(services, request, form)
+        platform = await spent(services, request, checked)
         if proof is not None:
             await services.edge.spend(request, proof)
         access = await services.platforms.issue_access_token(

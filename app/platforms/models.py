@@ -38,6 +38,14 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
 
 
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """A right assertion. Worth nothing until it is spent."""
+
+    platform: Authenticated
+    identifier: bytes
+    expires_at: datetime
+
+
 def key_id(jwk: dict[str, Any]) -> str:
     """What names a registered key for good: its `kid`, or else its thumbprint (RFC 7638)."""
     name = jwk.get("kid")

@@ -26,6 +26,7 @@ from app.platforms.models import (
     Authenticated,
     ClientToken,
     Platform,
+    Verified,
     key_id,
 )
 
@@ -48,12 +49,16 @@ class PlatformService:
         self._audiences = audiences
 
     async def authenticate(self, assertion: str, *, client_id: str | None = None) -> Authenticated:
-        """Verify a client assertion and spend it. A `client_id` beside it must be its own.
+        """Verify a client assertion and spend it, at once. Raises ClientRejected as both do."""
+        return await self.spend(await self.verify(assertion, client_id=client_id))
+
+    async def verify(self, assertion: str, *, client_id: str | None = None) -> Verified:
+        """A client assertion that is right and not spent. A `client_id` beside it must be its own.
 
         Raises
         ------
         ClientRejected
-            Any deviation from RFC 7523 section 3, or the assertion was used before.
+            Any deviation from RFC 7523 section 3.
         """
         try:
             header, payload, _, _ = split(assertion)
@@ -80,17 +85,24 @@ class PlatformService:
             )
         except DomainError:
             raise ClientRejected from None
-        expires_at = self._check_claims(claims)
+        return Verified(
+            platform=Authenticated(platform_id=platform_id, jwk=jwk, key_id=key_id(jwk)),
+            identifier=sha256(claims.jti.encode()),
+            expires_at=self._check_claims(claims),
+        )
+
+    async def spend(self, verified: Verified) -> Authenticated:
+        """The platform behind an assertion, or ClientRejected where it was used before."""
         async with self._db.transaction() as tx:
             fresh = await tx.fetchval(
                 "SELECT spend_proof($1, $2, $3)",
-                f"client:{platform_id}",
-                sha256(claims.jti.encode()),
-                expires_at + _SKEW,
+                f"client:{verified.platform.platform_id}",
+                verified.identifier,
+                verified.expires_at + _SKEW,
             )
         if not fresh:
             raise ClientRejected
-        return Authenticated(platform_id=platform_id, jwk=jwk, key_id=key_id(jwk))
+        return verified.platform
 
     async def issue_access_token(
         self, client: Authenticated, *, jkt: str | None = None

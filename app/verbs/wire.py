@@ -10,6 +10,7 @@ from app.core.origin import Origin
 from app.verbs.answers import BegunReEnrolment, BoundPasskey, OpenedCeremony, SignerStatus
 
 MAX_FRAME_BYTES = 1 << 20
+ReadKind = Literal["permissions", "balances", "open_orders", "order"]
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="verb"):
@@ -303,9 +304,6 @@ class ReadReply(msgspec.Struct, frozen=True, kw_only=True):
 
     release: Release | None = None
     state: str | None = None
-
-
-ReadKind = Literal["permissions", "balances", "open_orders", "order"]
 
 
 class VenueRead(Verb, frozen=True, tag="venue_read"):

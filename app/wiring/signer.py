@@ -25,6 +25,7 @@ from app.vault.client import HsmWorkers
 from app.vault.evidence import Evidence
 from app.vault.identity import Identity
 from app.vault.models import DEADLINE_SECONDS, VaultConfig
+from app.verbs.answers import SignerStatus
 from app.verbs.client import VerbClient
 from app.verbs.server import VerbServer, own_uid
 from app.verbs.wire import (
@@ -33,7 +34,6 @@ from app.verbs.wire import (
     DispatcherVerb,
     Release,
     Send,
-    SignerStatus,
     Status,
 )
 from app.webauthn.models import RelyingParty

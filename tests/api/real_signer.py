@@ -15,13 +15,13 @@ from app.core.clock import SystemClock
 from app.db.pool import Database
 from app.vault.client import HsmWorkers
 from app.vault.identity import Identity
+from app.verbs.answers import SignerStatus
 from app.verbs.client import VerbClient
 from app.verbs.server import VerbServer, own_uid
 from app.verbs.wire import (
     ApiVerb,
     CourierVerb,
     ReadReply,
-    SignerStatus,
     Status,
     VenueAnswer,
     VenueRead,

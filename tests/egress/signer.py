@@ -32,6 +32,7 @@ from app.exchanges.models import (
     VenueOrder,
 )
 from app.exchanges.registry import dialect_of
+from app.verbs.answers import SignerStatus
 from app.verbs.client import VerbClient
 from app.verbs.server import VerbServer, own_uid
 from app.verbs.wire import (
@@ -42,7 +43,6 @@ from app.verbs.wire import (
     ReadReply,
     Release,
     Send,
-    SignerStatus,
     Status,
     VenueAnswer,
     VenueRead,

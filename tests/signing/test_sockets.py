@@ -14,6 +14,7 @@ import pytest
 
 from app.core.errors import DomainError
 from app.core.ids import new_id
+from app.verbs.answers import SignerStatus
 from app.verbs.client import VerbClient
 from app.verbs.errors import PeerUnavailable, RefusedByPeer
 from app.verbs.server import VerbServer, own_uid
@@ -22,7 +23,6 @@ from app.verbs.wire import (
     CleanUp,
     CourierVerb,
     ReadReply,
-    SignerStatus,
     Status,
     VenueAnswer,
     VenueRead,
