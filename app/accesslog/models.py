@@ -106,6 +106,10 @@ class Event(StrEnum):
     APPROVAL_CODE_REVEALED = "approval.code_revealed"
     FACTOR_CODE_REPLAYED = "factor.code_replayed"
     FACTOR_REMOVED = "factor.removed"
+    # policies and floors
+    POLICY_READ = "policy.read"
+    POLICY_CHANGED = "policy.changed"
+    POLICY_FLOOR_RAISED = "policy.floor_raised"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

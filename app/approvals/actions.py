@@ -14,6 +14,7 @@ import msgspec
 from app.approvals.errors import ActionMismatch
 from app.core.canonical import canonical_json, parse_canonical
 from app.core.errors import Malformed
+from app.policies.models import Loosened, Policy
 
 
 class Action(
@@ -206,6 +207,24 @@ class TokenLift(Action, frozen=True, tag="token.lift"):
     requested_by: str
 
 
+class PolicyChange(Action, frozen=True, tag="policy.change"):
+    """Ask for less somewhere in the policy, a day after it was approved.
+
+    `before` is the policy in force and `after` the whole of what follows it, as version `version`
+    + 1; the phone shows how they differ. `loosens` is where less is asked for: the signer's own
+    reckoning, which it makes again when it carries this out. `statement_sha256` is the digest of
+    the device's statement that asked.
+    """
+
+    version: int
+    before: Policy
+    after: Policy
+    loosens: list[Loosened]
+    waits_hours: int
+    requested_by: str
+    statement_sha256: str
+
+
 A = TypeVar(
     "A",
     KeyLink,
@@ -219,6 +238,7 @@ A = TypeVar(
     FactorAdd,
     FactorRemove,
     DeviceAdd,
+    PolicyChange,
 )
 
 TEMPLATES: dict[str, str] = {
@@ -233,6 +253,7 @@ TEMPLATES: dict[str, str] = {
     "token.lift": "token_lift/1",
     "token.child": "token_child/1",
     "net.ip_change": "ip_change/1",
+    "policy.change": "policy_change/1",
 }
 
 

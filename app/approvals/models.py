@@ -28,7 +28,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """One action waiting for, or decided by, its trader.
 
     `action` is canonical JSON, `digest` its SHA-256, `nonce` 32 random bytes. A pending row past
-    `expires_at` is expired, whatever its state column says.
+    `expires_at` is expired, whatever its state column says. `asked_from` is the address that our
+    edge saw the request come from.
     """
 
     trader_id: UUID
@@ -45,6 +46,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     decided_at: datetime | None
     consumed_at: datetime | None
+    asked_from: str | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

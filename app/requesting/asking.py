@@ -19,6 +19,11 @@ async def ask(
     """Ask the trader for `action` about `node`; returns the approval's id.
 
     The caller holds the trader lock. Approval, log entry and doorbells are in its commit.
+
+    Raises
+    ------
+    PolicyDenies
+        As `approvals.asking.ask`.
     """
     approval = await asking.ask(
         tx,
@@ -27,6 +32,7 @@ async def ask(
         subject_id=node.token_id,
         now=now,
         life=LONGEST_LIFE,
+        address=origin.address,
     )
     await append_locked(
         tx,

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from scripts.clients.encoding import BadFormat, parse_canonical, sha256
+from scripts.clients.policies import PolicyUnknown, difference
 
 
 class CannotRender(Exception):
@@ -52,6 +53,8 @@ class Template:
     action_type: str
     title: str
     rows: tuple[Row, ...]
+    compared: tuple[str, ...] = ()
+    """Fields that are shown as how they differ, by a reckoning of this phone's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,17 @@ TEMPLATES: dict[str, Template] = {
             Row("version", "Version", Kind.COUNT),
         ),
     ),
+    "policy_change/1": Template(
+        "policy.change",
+        "Ask for less from now on?",
+        (
+            Row("waits_hours", "Takes effect after, hours", Kind.COUNT),
+            Row("requested_by", "Asked by"),
+            Row("version", "Follows version", Kind.COUNT),
+            Row("statement_sha256", "Its statement"),
+        ),
+        compared=("before", "after", "loosens"),
+    ),
     "sign_in/1": Template(
         "session.sign_in",
         "Is this you signing in?",
@@ -241,8 +255,9 @@ def render(template: str, action: bytes) -> Screen:
     if known is None or not isinstance(value, dict) or value.get("type") != known.action_type:
         raise CannotRender("this phone has no template for this action")
     # (3) Every field gets its line, in the template's order.
-    unshown = list(_leaves(value, ""))
-    lines: list[tuple[str, str]] = []
+    lines = _compare(known, value)
+    rest = {name: item for name, item in value.items() if name not in known.compared}
+    unshown = list(_leaves(rest, ""))
     for row in (*known.rows, *_EVERYWHERE):
         found = [leaf for leaf in unshown if _matches(row.field, leaf[0])]
         if not found and not row.optional:
@@ -253,6 +268,15 @@ def render(template: str, action: bytes) -> Screen:
         raise CannotRender(f"this phone does not know the field {neutralise(unshown[0][0])}")
     # (4) What was shown is what will be signed.
     return Screen(known.title, tuple(lines), sha256(action))
+
+
+def _compare(known: Template, value: dict[str, Any]) -> list[tuple[str, str]]:
+    if not known.compared:
+        return []
+    try:
+        return difference(*(value[name] for name in known.compared))
+    except (KeyError, PolicyUnknown) as error:
+        raise CannotRender(f"this phone cannot compare these: {error}") from None
 
 
 def neutralise(text: str, *, ascii_only: bool = False) -> str:

@@ -12,6 +12,7 @@ from app.credentials.models import Credential
 from app.devices.models import Device, Heartbeat
 from app.grants.models import Grant
 from app.otp.models import TotpFactor
+from app.policies.models import PolicyRow
 from app.recovery.models import RecoveryCode, ReEnrolment
 from app.sessions.models import Session
 from app.signing.rows import OrderRow
@@ -25,6 +26,7 @@ EVIDENT: dict[str, type[msgspec.Struct]] = {
     "decision": Decision,
     "recovery_code": RecoveryCode,
     "re_enrolment": ReEnrolment,
+    "trader_policy": PolicyRow,
 }
 WHOLE: dict[str, type[msgspec.Struct]] = {
     **EVIDENT,
