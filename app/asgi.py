@@ -41,6 +41,7 @@ from app.api.narrowing_blast import NarrowingRadiusController
 from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
 from app.api.outer import Asgi, Outer
+from app.api.policies import PolicyController
 from app.api.re_enrolments import ReEnrolmentController
 from app.api.recovery_codes import RecoveryCodeController
 from app.api.requesters import RequesterController
@@ -95,6 +96,7 @@ CONTROLLERS = (
     OAuthController,
     OrderController,
     PlatformCredentialController,
+    PolicyController,
     RevocationController,
     RecoveryCodeController,
     ReEnrolmentController,

@@ -36,6 +36,7 @@ async def carry_out(
             | "token.child"
             | "net.ip_change"
             | "factor.remove"
+            | "policy.change"
         ):
             verb = wire.SealChange(
                 trader_id=trader_id,
