@@ -46,6 +46,7 @@ from app.api.oauth import OAuthController
 from app.api.orders import BalanceController, OrderController
 from app.api.outer import Asgi, Outer
 from app.api.passkeys import PasskeyController
+from app.api.policies import PolicyController
 from app.api.re_enrolments import ReEnrolmentController
 from app.api.recovery_codes import RecoveryCodeController
 from app.api.requesters import RequesterController
@@ -106,6 +107,7 @@ CONTROLLERS = (
     OrderController,
     PasskeyController,
     PlatformCredentialController,
+    PolicyController,
     RevocationController,
     RecoveryCodeController,
     ReEnrolmentController,

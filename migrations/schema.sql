@@ -264,6 +264,31 @@ CREATE TABLE public.node_usage (
 
 ALTER TABLE public.node_usage OWNER TO tripcord_owner;
 
+CREATE TABLE public.trader_policy (
+    trader_id uuid NOT NULL,
+    root_id uuid NOT NULL,
+    version integer NOT NULL,
+    change text NOT NULL,
+    policy bytea NOT NULL,
+    device_id uuid NOT NULL,
+    statement text,
+    approval_id uuid,
+    sealed_at timestamp with time zone NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT loosening_takes_an_approval_and_a_day CHECK (
+CASE change
+    WHEN 'loosened'::text THEN ((approval_id IS NOT NULL) AND (statement IS NULL) AND (effective_at >= (sealed_at + '24:00:00'::interval)))
+    ELSE ((approval_id IS NULL) AND (statement IS NOT NULL) AND (effective_at = sealed_at))
+END),
+    CONSTRAINT trader_policy_change_check CHECK ((change = ANY (ARRAY['tightened'::text, 'loosened'::text, 'cancelled'::text]))),
+    CONSTRAINT trader_policy_mac_check CHECK ((octet_length(mac) = 32)),
+    CONSTRAINT trader_policy_policy_check CHECK ((octet_length(policy) <= 16384)),
+    CONSTRAINT trader_policy_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.trader_policy OWNER TO tripcord_owner;
+
 CREATE TABLE public.venue_balance (
     trader_id uuid NOT NULL,
     credential_id uuid NOT NULL,
@@ -286,7 +311,7 @@ CREATE TABLE public.wrapped_secret (
 
 ALTER TABLE public.wrapped_secret OWNER TO tripcord_owner;
 
-CREATE FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) RETURNS record
+CREATE FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric, OUT policy public.trader_policy) RETURNS record
     LANGUAGE plpgsql
     AS $$
 BEGIN
@@ -310,6 +335,9 @@ BEGIN
      WHERE c.trader_id = p_trader AND c.credential_id = a_grant.credential_id;
     SELECT s.* INTO secret FROM wrapped_secret s
      WHERE s.trader_id = p_trader AND s.credential_id = a_grant.credential_id;
+    SELECT t.* INTO policy FROM trader_policy t
+     WHERE t.trader_id = p_trader AND t.root_id = a_grant.root_id AND t.effective_at <= now
+     ORDER BY t.version DESC LIMIT 1;
     venue_level := shared_venue_level(credential.venue_id);
     usage := ARRAY(SELECT u FROM node_usage u
                     WHERE u.trader_id = p_trader AND u.token_id = ANY (a_grant.path)
@@ -336,7 +364,7 @@ BEGIN
     END IF;
 END $$;
 
-ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) OWNER TO tripcord_owner;
+ALTER FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric, OUT policy public.trader_policy) OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1050,6 +1078,31 @@ END $$;
 
 ALTER FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.raise_floor(p_action text, p_strength text, p_reason text, p_actor text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    words CONSTANT text[] := ARRAY['out_of_band', 'medium', 'strong', 'phishing_resistant'];
+BEGIN
+    INSERT INTO policy_floor AS f (action_type, strength, reason, actor, raised_at)
+    VALUES (p_action, p_strength, p_reason, p_actor, clock_timestamp())
+    ON CONFLICT (action_type) DO UPDATE
+       SET strength = excluded.strength, reason = excluded.reason, actor = excluded.actor,
+           raised_at = excluded.raised_at
+     WHERE array_position(words, excluded.strength) > array_position(words, f.strength);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM append_entry(
+        '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
+        'policy.floor_raised', p_actor, NULL, NULL, NULL, 'ok', p_action || ':' || p_strength,
+        sha256(convert_to(p_reason, 'UTF8')), NULL, NULL, NULL, NULL, NULL);
+    RETURN true;
+END $$;
+
+ALTER FUNCTION public.raise_floor(p_action text, p_strength text, p_reason text, p_actor text) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.refuse_another_ending() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1272,6 +1325,28 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.refuse_unlinking() OWNER TO tripcord_owner;
+
+CREATE FUNCTION public.remember_address() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    seen text;
+BEGIN
+    SELECT a.asked_from INTO seen FROM approval a
+     WHERE a.trader_id = NEW.trader_id AND a.approval_id = NEW.approval_id;
+    IF seen IS NOT NULL THEN
+        INSERT INTO known_address AS k VALUES (NEW.trader_id, seen, NEW.decided_at, NEW.decided_at)
+        ON CONFLICT (trader_id, address) DO UPDATE
+           SET first_seen_at = CASE WHEN k.last_seen_at < excluded.last_seen_at - interval '90 days'
+                                    THEN excluded.first_seen_at ELSE k.first_seen_at END,
+               last_seen_at = excluded.last_seen_at
+         WHERE k.last_seen_at < excluded.last_seen_at - interval '1 day';
+    END IF;
+    RETURN NULL;
+END $$;
+
+ALTER FUNCTION public.remember_address() OWNER TO tripcord_owner;
 
 CREATE FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1683,6 +1758,7 @@ CREATE TABLE public.approval (
     expires_at timestamp with time zone NOT NULL,
     decided_at timestamp with time zone,
     consumed_at timestamp with time zone,
+    asked_from text,
     lineage text DEFAULT ''::text NOT NULL,
     intent text DEFAULT ''::text NOT NULL,
     prompt text DEFAULT 'rang'::text NOT NULL,
@@ -1891,6 +1967,16 @@ CREATE TABLE public.incident (
 
 ALTER TABLE public.incident OWNER TO tripcord_owner;
 
+CREATE TABLE public.known_address (
+    trader_id uuid NOT NULL,
+    address text NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT seen_in_order CHECK ((last_seen_at >= first_seen_at))
+);
+
+ALTER TABLE public.known_address OWNER TO tripcord_owner;
+
 CREATE TABLE public.lost_device (
     trader_id uuid NOT NULL,
     device_id uuid NOT NULL,
@@ -2037,6 +2123,19 @@ CREATE TABLE public.platform_token (
 );
 
 ALTER TABLE public.platform_token OWNER TO tripcord_owner;
+
+CREATE TABLE public.policy_floor (
+    action_type text NOT NULL,
+    strength text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    CONSTRAINT policy_floor_action_type_check CHECK ((action_type ~ '^[a-z_]{1,32}\.[a-z_]{1,32}$'::text)),
+    CONSTRAINT policy_floor_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 200))),
+    CONSTRAINT policy_floor_strength_check CHECK ((strength = ANY (ARRAY['out_of_band'::text, 'medium'::text, 'strong'::text, 'phishing_resistant'::text])))
+);
+
+ALTER TABLE public.policy_floor OWNER TO tripcord_owner;
 
 CREATE TABLE public.push_otp (
     trader_id uuid NOT NULL,
@@ -2373,6 +2472,9 @@ ALTER TABLE ONLY public.access_log_head
 ALTER TABLE ONLY public.access_log
     ADD CONSTRAINT access_log_pkey PRIMARY KEY (trader_id, chain, "position");
 
+ALTER TABLE ONLY public.trader_policy
+    ADD CONSTRAINT an_approval_loosens_once UNIQUE (trader_id, approval_id);
+
 ALTER TABLE ONLY public.approval
     ADD CONSTRAINT approval_pkey PRIMARY KEY (trader_id, approval_id);
 
@@ -2424,6 +2526,9 @@ ALTER TABLE ONLY public.fence
 ALTER TABLE ONLY public.incident
     ADD CONSTRAINT incident_pkey PRIMARY KEY (trader_id, incident_id);
 
+ALTER TABLE ONLY public.known_address
+    ADD CONSTRAINT known_address_pkey PRIMARY KEY (trader_id, address);
+
 ALTER TABLE ONLY public.lost_device
     ADD CONSTRAINT lost_device_pkey PRIMARY KEY (trader_id, device_id);
 
@@ -2459,6 +2564,9 @@ ALTER TABLE ONLY public.platform
 
 ALTER TABLE ONLY public.platform_token
     ADD CONSTRAINT platform_token_pkey PRIMARY KEY (trader_id, token_id);
+
+ALTER TABLE ONLY public.policy_floor
+    ADD CONSTRAINT policy_floor_pkey PRIMARY KEY (action_type);
 
 ALTER TABLE ONLY public.push_otp
     ADD CONSTRAINT push_otp_pkey PRIMARY KEY (trader_id, approval_id);
@@ -2501,6 +2609,9 @@ ALTER TABLE ONLY public.totp_state
 
 ALTER TABLE ONLY public.trader
     ADD CONSTRAINT trader_pkey PRIMARY KEY (trader_id);
+
+ALTER TABLE ONLY public.trader_policy
+    ADD CONSTRAINT trader_policy_pkey PRIMARY KEY (trader_id, root_id, version);
 
 ALTER TABLE ONLY public.trader_setting
     ADD CONSTRAINT trader_setting_pkey PRIMARY KEY (trader_id);
@@ -2549,6 +2660,8 @@ CREATE INDEX bot_order_in_doubt ON public.bot_order USING btree (released_at) WH
 
 CREATE INDEX bot_order_open ON public.bot_order USING btree (trader_id, credential_id) WHERE (state = ANY (ARRAY['released'::text, 'accepted'::text, 'partially_filled'::text, 'unknown'::text]));
 
+CREATE INDEX bot_order_traded ON public.bot_order USING btree (trader_id, venue_id, market, created_at) WHERE (filled_quantity > (0)::numeric);
+
 CREATE UNIQUE INDEX checkpoint_leaf_order ON public.checkpoint_leaf USING btree (shard, number, leaf_index);
 
 CREATE INDEX ciba_ping_expiry ON public.ciba_ping USING btree (expires_at);
@@ -2587,7 +2700,11 @@ CREATE TRIGGER a_tighter_fence_rings AFTER UPDATE ON public.fence FOR EACH ROW W
 
 CREATE TRIGGER access_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.access_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER an_approved_address_is_known AFTER INSERT ON public.decision FOR EACH ROW WHEN ((new.decision = 'approve'::text)) EXECUTE FUNCTION public.remember_address();
+
 CREATE TRIGGER approval_state_machine BEFORE UPDATE ON public.approval FOR EACH ROW EXECUTE FUNCTION public.refuse_illegal_transition();
+
+CREATE TRIGGER asked_from_never_changes BEFORE UPDATE OF asked_from ON public.approval FOR EACH ROW WHEN ((new.asked_from IS DISTINCT FROM old.asked_from)) EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER batch_leaf_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.batch_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -2634,6 +2751,10 @@ CREATE TRIGGER session_ends_once BEFORE UPDATE ON public.session FOR EACH ROW EX
 CREATE TRIGGER totp_factor_stays_removed BEFORE UPDATE ON public.totp_factor FOR EACH ROW EXECUTE FUNCTION public.refuse_return();
 
 CREATE TRIGGER totp_step_only_grows BEFORE UPDATE ON public.totp_state FOR EACH ROW EXECUTE FUNCTION public.refuse_step_back();
+
+CREATE TRIGGER trader_policy_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.trader_policy FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER who_tells_of_policies BEFORE INSERT ON public.access_log FOR EACH ROW WHEN (((new.outcome = 'ok'::text) AND (((new.event = 'policy.changed'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_operator'::name, 'tripcord_dispatcher'::name]))) OR ((new.event = 'policy.floor_raised'::text) AND (SESSION_USER = ANY (ARRAY['tripcord_api'::name, 'tripcord_cord'::name, 'tripcord_courier'::name, 'tripcord_signer'::name, 'tripcord_dispatcher'::name])))))) EXECUTE FUNCTION public.refuse_hearsay();
 
 ALTER TABLE ONLY public.approval
     ADD CONSTRAINT approval_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
@@ -2730,6 +2851,9 @@ ALTER TABLE ONLY public.incident
 
 ALTER TABLE ONLY public.incident
     ADD CONSTRAINT incident_trader_id_revocation_id_fkey FOREIGN KEY (trader_id, revocation_id) REFERENCES public.revocation(trader_id, revocation_id);
+
+ALTER TABLE ONLY public.known_address
+    ADD CONSTRAINT known_address_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
 ALTER TABLE ONLY public.lost_device
     ADD CONSTRAINT lost_device_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
@@ -2845,6 +2969,18 @@ ALTER TABLE ONLY public.totp_state
 ALTER TABLE ONLY public.trader
     ADD CONSTRAINT trader_platform_id_fkey FOREIGN KEY (platform_id) REFERENCES public.platform(platform_id);
 
+ALTER TABLE ONLY public.trader_policy
+    ADD CONSTRAINT trader_policy_trader_id_approval_id_fkey FOREIGN KEY (trader_id, approval_id) REFERENCES public.approval(trader_id, approval_id);
+
+ALTER TABLE ONLY public.trader_policy
+    ADD CONSTRAINT trader_policy_trader_id_device_id_fkey FOREIGN KEY (trader_id, device_id) REFERENCES public.device(trader_id, device_id);
+
+ALTER TABLE ONLY public.trader_policy
+    ADD CONSTRAINT trader_policy_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
+
+ALTER TABLE ONLY public.trader_policy
+    ADD CONSTRAINT trader_policy_trader_id_root_id_fkey FOREIGN KEY (trader_id, root_id) REFERENCES public.token(trader_id, token_id);
+
 ALTER TABLE ONLY public.trader_setting
     ADD CONSTRAINT trader_setting_trader_id_fkey FOREIGN KEY (trader_id) REFERENCES public.trader(trader_id);
 
@@ -2931,14 +3067,17 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.market_price TO tripcord_courier;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.node_usage TO tripcord_signer;
 GRANT SELECT ON TABLE public.node_usage TO tripcord_courier;
 
+GRANT SELECT ON TABLE public.trader_policy TO tripcord_api;
+GRANT SELECT,INSERT ON TABLE public.trader_policy TO tripcord_signer;
+
 GRANT SELECT ON TABLE public.venue_balance TO tripcord_api;
 GRANT SELECT ON TABLE public.venue_balance TO tripcord_signer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.venue_balance TO tripcord_courier;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.wrapped_secret TO tripcord_signer;
 
-REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric) TO tripcord_signer;
+REVOKE ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric, OUT policy public.trader_policy) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_signing(p_trader uuid, p_grant uuid, p_sequence bigint, p_market text, OUT now timestamp with time zone, OUT a_grant public.bot_grant, OUT ancestors public.bot_grant[], OUT credential public.exchange_credential, OUT secret public.wrapped_secret, OUT prior public.bot_order, OUT level smallint, OUT venue_level smallint, OUT usage public.node_usage[], OUT price public.market_price, OUT snapshot text, OUT balances public.venue_balance[], OUT pending_sell numeric, OUT policy public.trader_policy) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.cancel_asked(p_trader uuid, p_approval uuid, p_requester text, p_now timestamp with time zone) TO tripcord_api;
@@ -3024,6 +3163,9 @@ REVOKE ALL ON FUNCTION public.ping_of_decision() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.publish_webhook_key(p_platform uuid, p_webhook uuid, p_version integer, p_key bytea) TO tripcord_dispatcher;
 
+REVOKE ALL ON FUNCTION public.raise_floor(p_action text, p_strength text, p_reason text, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.raise_floor(p_action text, p_strength text, p_reason text, p_actor text) TO tripcord_operator;
+
 REVOKE ALL ON FUNCTION public.refuse_another_ending() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_begun_ended() FROM PUBLIC;
@@ -3053,6 +3195,8 @@ REVOKE ALL ON FUNCTION public.refuse_step_back() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.refuse_time_back() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_unlinking() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.remember_address() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_old_root(p_trader uuid, p_re_enrolment uuid, p_actor text, p_address text, p_user_agent text, p_revocation uuid, p_receipt_hash bytea) TO tripcord_signer;
@@ -3156,6 +3300,9 @@ GRANT INSERT(expires_at) ON TABLE public.approval TO tripcord_signer;
 GRANT UPDATE(decided_at) ON TABLE public.approval TO tripcord_signer;
 
 GRANT UPDATE(consumed_at) ON TABLE public.approval TO tripcord_signer;
+
+GRANT INSERT(asked_from) ON TABLE public.approval TO tripcord_api;
+GRANT INSERT(asked_from) ON TABLE public.approval TO tripcord_signer;
 
 GRANT INSERT(lineage) ON TABLE public.approval TO tripcord_api;
 GRANT INSERT(lineage) ON TABLE public.approval TO tripcord_signer;
@@ -3263,6 +3410,9 @@ GRANT SELECT ON TABLE public.fence TO tripcord_operator;
 GRANT SELECT ON TABLE public.incident TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.incident TO tripcord_cord;
 
+GRANT SELECT ON TABLE public.known_address TO tripcord_api;
+GRANT SELECT ON TABLE public.known_address TO tripcord_signer;
+
 GRANT SELECT ON TABLE public.lost_device TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.lost_device TO tripcord_cord;
 GRANT SELECT ON TABLE public.lost_device TO tripcord_signer;
@@ -3356,6 +3506,10 @@ GRANT UPDATE(statement) ON TABLE public.platform_token TO tripcord_signer;
 GRANT UPDATE(version) ON TABLE public.platform_token TO tripcord_signer;
 
 GRANT UPDATE(sealed_at) ON TABLE public.platform_token TO tripcord_signer;
+
+GRANT SELECT ON TABLE public.policy_floor TO tripcord_api;
+GRANT SELECT ON TABLE public.policy_floor TO tripcord_signer;
+GRANT SELECT ON TABLE public.policy_floor TO tripcord_operator;
 
 GRANT SELECT,INSERT ON TABLE public.push_otp TO tripcord_signer;
 

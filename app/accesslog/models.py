@@ -121,6 +121,10 @@ class Event(StrEnum):
     PASSKEY_BOUND = "passkey.bound"
     PASSKEY_FROZEN = "passkey.frozen"
     PASSKEY_REMOVED = "passkey.removed"
+    # policies and floors
+    POLICY_READ = "policy.read"
+    POLICY_CHANGED = "policy.changed"
+    POLICY_FLOOR_RAISED = "policy.floor_raised"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ async def carry_out(
             | "net.ip_change"
             | "factor.add"
             | "factor.remove"
+            | "policy.change"
         ):
             verb = wire.SealChange(
                 trader_id=trader_id,

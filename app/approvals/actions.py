@@ -14,6 +14,7 @@ import msgspec
 from app.approvals.errors import ActionMismatch
 from app.core.canonical import canonical_json, parse_canonical
 from app.core.errors import Malformed
+from app.policies.models import Loosened, Policy
 
 
 class Action(
@@ -221,6 +222,24 @@ class TokenLift(Action, frozen=True, tag="token.lift"):
     requested_by: str
 
 
+class PolicyChange(Action, frozen=True, tag="policy.change"):
+    """Ask for less somewhere in the policy, a day after it was approved.
+
+    `before` is the policy in force and `after` the whole of what follows it, as version `version`
+    + 1; the phone shows how they differ. `loosens` is where less is asked for: the signer's own
+    reckoning, which it makes again when it carries this out. `statement_sha256` is the digest of
+    the device's statement that asked.
+    """
+
+    version: int
+    before: Policy
+    after: Policy
+    loosens: list[Loosened]
+    waits_hours: int
+    requested_by: str
+    statement_sha256: str
+
+
 A = TypeVar("A", bound=Action)
 
 TEMPLATES: dict[str, str] = {
@@ -241,6 +260,7 @@ TEMPLATES: dict[str, str] = {
     "webhook.change": "webhook_change/1",
     "trader.re_enrol": "re_enrol/1",
     "batch": "batch/1",
+    "policy.change": "policy_change/1",
 }
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
-from app.approvals import standings, store
+from app.approvals import needs, standings, store
 from app.approvals.actions import Action, BotGrant, TradeOrder, action_bytes, type_of
 from app.approvals.batching import batch_of
 from app.approvals.errors import ActionMismatch, PromptOpen
@@ -20,11 +20,11 @@ from app.core.canonical import sha256
 from app.core.ids import new_id
 from app.core.origin import Origin
 from app.db.pool import Tx
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.strength import Strength
 from app.orders import store as orders
 from app.outbox import store as outbox
 from app.outbox.models import Topic
+from app.policies import store as policies
 
 
 async def ask(
@@ -35,6 +35,7 @@ async def ask(
     subject_id: UUID,
     now: datetime,
     life: timedelta = DEFAULT_LIFE,
+    address: str | None = None,
     strength: Strength | None = None,
     topic: Topic = Topic.APPROVAL,
     lineage: str | None = None,
@@ -42,20 +43,25 @@ async def ask(
     """Store a pending approval of `action` and queue its doorbells, as far as the governor lets it.
 
     The caller holds the trader lock and writes the log entry, in the same transaction. `subject_id`
-    is the credential, grant, order, node or session meant; `strength` is what whoever asks already
-    knows to be needed, else the policy says. `lineage` is who answers for the requester where that
-    is somebody else: the grant at the top of a bot's branch, the address a sign-in comes from. What
-    comes back may be the batch that the action was put into.
+    is the credential, grant, order, node or session meant; `address` is where the request came
+    from. The policy says how strong the approval must be, and `strength` can only raise it.
+    `lineage` is who answers for the requester where that is somebody else: the grant at the top of
+    a bot's branch, the address a sign-in comes from. What comes back may be the batch that the
+    action was put into.
 
     Raises
     ------
-    GuardrailRefused
-        With rule `no_policy`: nothing says how this action is approved.
+    PolicyDenies
+        The trader's policy does not let it happen as things are.
     RequesterMuted, CoolingDown, PromptOpen, PromptsExhausted
         The governor: not now. Nothing was written.
     """
     raw, action_type = action_bytes(action), type_of(action)
-    needed = required_strength(NORMAL, action_type) if strength is None else strength
+    policy = await policies.standing(tx, action.trader_id, None, action_type, now)
+    moment = needs.Moment(asked_from=address, asked_at=now, now=now)
+    needed = await needs.strength_needed(tx, policy, action.trader_id, action_type, raw, moment)
+    if strength is not None:
+        needed = max(needed, strength)
     approval = Approval(
         trader_id=action.trader_id,
         approval_id=new_id(),
@@ -73,6 +79,7 @@ async def ask(
         consumed_at=None,
         lineage=lineage or requester,
         intent=intent_of(action),
+        asked_from=address,
     )
     standing = await standings.standing(
         tx,

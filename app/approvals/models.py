@@ -32,7 +32,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """One action waiting for, or decided by, its trader.
 
     `action` is canonical JSON, `digest` its SHA-256, `nonce` 32 random bytes. A pending row past
-    `expires_at` is expired, whatever its state column says.
+    `expires_at` is expired, whatever its state column says. `asked_from` is the address that our
+    edge saw the request come from.
     """
 
     trader_id: UUID
@@ -52,6 +53,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     lineage: str = ""
     intent: str = ""
     prompt: Prompt = "rang"
+    asked_from: str | None = None
 
     def state_at(self, now: datetime) -> ApprovalState:
         """The state as it is: what nobody decided, or carried out, in time is expired."""

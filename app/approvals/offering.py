@@ -5,7 +5,7 @@ from collections.abc import Collection
 from app.approvals.models import Approval
 from app.guardrails.strength import METHOD_STRENGTH, Strength
 
-PUSH_OTP_MAY_APPROVE = frozenset({"trade.order"})
+PUSH_OTP_MAY_APPROVE = frozenset({"trade.order", "trade.external"})
 """A closed list, so that a new type of action is not on it by accident. Never a link, a grant, what
 widens, what goes up the ladder, or a factor (DESIGN section 6)."""
 

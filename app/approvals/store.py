@@ -10,14 +10,15 @@ from app.db.pool import Tx
 
 COLUMNS = (
     "trader_id, approval_id, requester, action_type, action, digest, nonce, required_strength,"
-    " subject_id, state, created_at, expires_at, decided_at, consumed_at, lineage, intent, prompt"
+    " subject_id, state, created_at, expires_at, decided_at, consumed_at, lineage, intent, prompt,"
+    " asked_from"
 )
 
 _INSERT = """
     INSERT INTO approval (trader_id, approval_id, requester, action_type, action, digest, nonce,
                           required_strength, subject_id, created_at, expires_at, lineage, intent,
-                          prompt)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                          prompt, asked_from)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 """
 
 _PENDING = f"""
@@ -59,6 +60,15 @@ _CONSUME = """
     RETURNING approval_id
 """
 
+_DECIDED = """
+    SELECT a.*, d.decided_at AS said_at, v.bound_at
+      FROM approval a
+      JOIN decision d ON d.trader_id = a.trader_id AND d.approval_id = a.approval_id
+      JOIN device v ON v.trader_id = d.trader_id AND v.device_id = d.device_id
+     WHERE a.trader_id = $1
+     ORDER BY a.approval_id DESC LIMIT $2
+"""
+
 _DECISION = (
     "trader_id, approval_id, root_id, device_id, nonce, digest, decision, method, factor_id,"
     " statement, decided_at, version, mac"
@@ -84,6 +94,7 @@ async def insert(tx: Tx, approval: Approval) -> None:
         a.lineage,
         a.intent,
         a.prompt,
+        a.asked_from,
     )
 
 
@@ -164,3 +175,26 @@ async def get_decision(tx: Tx, trader_id: UUID, approval_id: UUID) -> Decision |
         approval_id,
     )
     return None if row is None else msgspec.convert(dict(row), Decision)
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval that somebody decided; `bound_at` is of the device that did."""
+
+    approval: Approval
+    decided_at: datetime
+    bound_at: datetime
+
+
+async def decided(tx: Tx, trader_id: UUID, limit: int) -> list[Decided]:
+    """The newest approvals with a decision, the newest first."""
+    rows = await tx.fetch(_DECIDED, trader_id, limit)
+    return [
+        Decided(
+            approval=msgspec.convert(
+                {name: row[name] for name in Approval.__struct_fields__}, Approval
+            ),
+            decided_at=row["said_at"],
+            bound_at=row["bound_at"],
+        )
+        for row in rows
+    ]

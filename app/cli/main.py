@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 
 from app.cli.contain import contain
+from app.cli.floors import floors
 from app.cli.hsm import init_token
 from app.cli.migrate import SCHEMA_FILE, Server, dump_schema, migrate
 from app.cli.pgbinaries import wheel_directory
@@ -125,6 +126,7 @@ def dispatcher() -> None:
 
 main.add_command(platform)
 main.add_command(contain)
+main.add_command(floors)
 main.add_command(webhooks)
 
 if __name__ == "__main__":

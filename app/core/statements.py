@@ -202,6 +202,27 @@ class Narrow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     iat: int
 
 
+class PolicyStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole policy, to follow one version of it; what it may contain the policies room says."""
+
+    domain: Literal["tripcord/policy/v1"]
+    trader_id: UUID
+    device_id: UUID
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+    policy: dict[str, Any]
+    iat: int
+
+
+class PolicyCancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Take back the change of a policy that waits under this version."""
+
+    domain: Literal["tripcord/policy-cancel/v1"]
+    trader_id: UUID
+    device_id: UUID
+    version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+    iat: int
+
+
 class TokenSeal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The signer's word on what one platform token may do; signed by the HSM's identity key."""
 
@@ -245,6 +266,8 @@ Statement = TypeVar(
     Order,
     Narrow,
     TokenSeal,
+    PolicyStatement,
+    PolicyCancel,
 )
 
 _DOMAINS: dict[type[Any], str] = {
@@ -263,6 +286,8 @@ _DOMAINS: dict[type[Any], str] = {
     Order: "tripcord/order/v1",
     Narrow: "tripcord/narrow/v1",
     TokenSeal: "tripcord/token-seal/v1",
+    PolicyStatement: "tripcord/policy/v1",
+    PolicyCancel: "tripcord/policy-cancel/v1",
 }
 _TYPS: dict[type[Any], str] = {Order: ORDER_TYP, TokenSeal: TOKEN_SEAL_TYP}
 """Where it is not a device's."""

@@ -16,9 +16,9 @@ from app.approvals.other_actions import BATCH, Batch, leaf_of
 from app.core.statements import digest_bytes
 from app.db.pool import Tx
 from app.deciding.methods import check_may_approve
+from app.deciding.needs import Needs
 from app.deciding.witness import Witness, approving, approving_statement
-from app.guardrails.presets import NORMAL, required_strength
-from app.guardrails.strength import METHOD_STRENGTH
+from app.guardrails.strength import METHOD_STRENGTH, Strength
 from app.vault.evidence import Evidence
 
 
@@ -26,6 +26,7 @@ class Executions:
     def __init__(self, witness: Witness, evidence: Evidence) -> None:
         self._witness = witness
         self._evidence = evidence
+        self._needs = Needs(evidence)
 
     async def use(
         self,
@@ -38,17 +39,18 @@ class Executions:
         action_type: str,
         now: datetime,
         leaf: int | None = None,
+        strength: Strength | None = None,
     ) -> tuple[A, Approval]:
         """Consume an approved action in the caller's transaction and return it.
 
         With `leaf` it is that action of an approved batch, and only that one is consumed.
-
-        The caller holds the trader lock; `now` was read after it.
+        `strength` is what the caller knows to be needed beyond what the policy says. The caller
+        holds the trader lock; `now` was read after it.
 
         Raises
         ------
-        ApprovalNotFound, ApprovalNotApproved, ActionMismatch, FactorTooWeak, DeviceRejected,
-        EvidenceForged, SignatureRejected
+        ApprovalNotFound, ApprovalNotApproved, ActionMismatch, FactorTooWeak, PolicyDenies,
+        DeviceRejected, EvidenceForged, SignatureRejected
             Whatever is not exactly as it was when the person decided.
         """
         # (1) The row, its decision, and that they are about the same thing.
@@ -78,8 +80,10 @@ class Executions:
         ):
             raise ActionMismatch
         check_may_approve(decision.method, action_type)
-        # (4) It is still strong enough for today's policy.
-        if METHOD_STRENGTH[decision.method] < required_strength(NORMAL, action_type):
+        # (4) It is still strong enough: for what was asked, and for the policy and the
+        # circumstances as they are now.
+        needed = await self._needs.strength(tx, approval, device, now, leaf)
+        if METHOD_STRENGTH[decision.method] < max(needed, strength or needed):
             raise FactorTooWeak
         # (5) The action itself, then use it up: once.
         if leaf is not None:

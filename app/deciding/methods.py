@@ -13,7 +13,6 @@ from app.core.origin import Origin
 from app.core.statements import Decision
 from app.db.pool import Tx
 from app.devices.models import Device
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.strength import METHOD_STRENGTH, Strength
 
 
@@ -60,9 +59,12 @@ class Proven(msgspec.Struct, frozen=True):
 
 
 def check_strong_enough(approval: Approval, method: str) -> None:
-    """Raise FactorTooWeak unless `method` may approve this, by the row and by today's policy."""
+    """Raise FactorTooWeak unless `method` may approve this, by what its row asks for.
+
+    What the policy asks for by now `Needs.check` says.
+    """
     proven, asked = METHOD_STRENGTH.get(method), Strength(approval.required_strength)
-    if proven is None or proven < max(asked, required_strength(NORMAL, approval.action_type)):
+    if proven is None or proven < asked:
         raise FactorTooWeak
     check_may_approve(method, approval.action_type)
 

@@ -20,6 +20,7 @@ from app.db.pool import Database, Tx
 from app.deciding.ending import end_wrong
 from app.deciding.errors import DeviceRejected, PushCodeRejected
 from app.deciding.methods import check_strong_enough
+from app.deciding.needs import Needs
 from app.deciding.numbers import check_has_number
 from app.deciding.witness import Witness, approving, check_fresh, reveal_statement
 from app.devices.models import Device
@@ -57,6 +58,7 @@ class PushOtps:
         self._db = db
         self._witness = witness
         self._evidence = evidence
+        self._needs = Needs(evidence)
         self._clock = clock
 
     async def reveal(self, request: RevealCode) -> RevealedCode:
@@ -66,7 +68,7 @@ class PushOtps:
         ------
         ApprovalNotFound, DeviceRejected, SignatureRejected, StatementRejected, ActionMismatch
             No such approval, or not this device's word about exactly it.
-        ApprovalNotPending, FactorTooWeak, NoNumber
+        ApprovalNotPending, FactorTooWeak, PolicyDenies, NoNumber
             It is over, wants more than a code, or a phone asked for it.
         PushCodeRejected
             Its attempts are used up.
@@ -100,6 +102,7 @@ class PushOtps:
         # (3) Kept and logged before the phone hears it.
         async with self._db.locked(request.trader_id) as tx:
             await self._witness.check_may(tx, device, approving(approval, device))
+            await self._needs.check(tx, approval, device, METHOD, self._clock.now())
             current = await store.get(tx, request.trader_id, request.approval_id)
             if current is None:
                 raise ApprovalNotFound
@@ -147,6 +150,8 @@ class PushOtps:
             raise DeviceRejected
         signed = reveal_statement(otp.statement, device)
         self._check(approval, signed)
+        async with self._db.session() as tx:
+            await self._needs.check(tx, approval, device, METHOD, self._clock.now())
         return Typed(otp, device, signed, self._clock)
 
     def _check(self, approval: Approval, signed: Reveal) -> None:

@@ -17,6 +17,7 @@ from app.core.statements import digest_bytes
 from app.db.pool import Database, Tx
 from app.deciding.containing import contain
 from app.deciding.methods import Asked, Method, Proof, check_parts, check_strong_enough
+from app.deciding.needs import Needs
 from app.deciding.push_otp import PushOtps
 from app.deciding.session_code import SessionCodes
 from app.deciding.witness import Witness, approving, decision_statement
@@ -51,6 +52,7 @@ class DecidingService:
         self._witness = witness
         self._evidence = evidence
         self._methods = methods
+        self._needs = Needs(evidence)
         self._session_codes = session_codes
         self._push_otps = push_otps
         self._clock = clock
@@ -61,7 +63,7 @@ class DecidingService:
         Raises
         ------
         ApprovalNotFound, DeviceRejected, SignatureRejected, ActionMismatch, ApprovalNotPending,
-        FactorTooWeak
+        FactorTooWeak, PolicyDenies
             Refused before any code is looked at; no attempt is charged.
         TotpLocked, TotpRejected
             The proof failed; the attempt stays charged.
@@ -174,6 +176,8 @@ class DecidingService:
         if method is None:
             raise FactorTooWeak
         check_strong_enough(approval, signed.method)
+        async with self._db.session() as tx:
+            await self._needs.check(tx, approval, device, signed.method, self._clock.now())
         return await method.prove(
             Asked(
                 approval=approval,

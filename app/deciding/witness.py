@@ -15,6 +15,8 @@ from app.core.statements import (
     Heartbeat,
     LinkCredential,
     Narrow,
+    PolicyCancel,
+    PolicyStatement,
     RecoveryCodes,
     Reveal,
     verify,
@@ -33,7 +35,9 @@ STATEMENT_LIFE = timedelta(minutes=5)
 
 _RUNGS = tuple(Rung)
 
-T = TypeVar("T", BindFactor, BindPasskey, LinkCredential, Heartbeat, Narrow)
+T = TypeVar(
+    "T", BindFactor, BindPasskey, LinkCredential, Heartbeat, Narrow, PolicyStatement, PolicyCancel
+)
 
 
 def rung_of(level: Level) -> Rung:
@@ -127,6 +131,15 @@ def heartbeat_statement(text: str, device: Device, now: datetime) -> Heartbeat:
 def narrow_statement(text: str, device: Device, now: datetime) -> Narrow:
     """What a device wants less of; it counts once, because it names the version it changes."""
     return _of(verify(text, Narrow, expected_key=device.key()), device, now)
+
+
+def policy_statement(text: str, device: Device, now: datetime) -> PolicyStatement:
+    """A policy a device wants; it counts once, because it names the version it follows."""
+    return _of(verify(text, PolicyStatement, expected_key=device.key()), device, now)
+
+
+def policy_cancel_statement(text: str, device: Device, now: datetime) -> PolicyCancel:
+    return _of(verify(text, PolicyCancel, expected_key=device.key()), device, now)
 
 
 def decision_statement(text: str, key: Jwk, device: Device) -> Decision:

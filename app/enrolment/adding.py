@@ -60,6 +60,7 @@ class FactorAdding:
                 requester=f"device:{device.device_id}",
                 subject_id=factor_id,
                 now=self._clock.now(),
+                address=request.origin.address,
                 life=LONGEST_LIFE,
             )
             await append_locked(

@@ -1,4 +1,4 @@
-"""How strong an approval must be that adds or removes a factor (P7).
+"""How strong an approval must be that adds or removes a factor, whatever the policy says (P7).
 
 A chain of approvals is as strong as its weakest link: who could add a passkey with a one-time code
 could afterwards approve with the passkey whatever takes one.
@@ -6,7 +6,6 @@ could afterwards approve with the passkey whatever takes one.
 
 from app.db.pool import Tx
 from app.devices.models import Device
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.strength import Strength
 from app.otp import store as otp
 from app.otp.errors import LastFactor
@@ -29,10 +28,9 @@ async def to_add(tx: Tx, evidence: Evidence, device: Device) -> Strength:
     known = await passkeys.list_all(tx, device.trader_id)
     if known:
         await evidence.verify([(passkey.evidence(), passkey.mac) for passkey in known])
-    base = required_strength(NORMAL, "factor.add")
     if any(p.root_id == device.root_id and p.state in {"active", "frozen"} for p in known):
-        return max(base, Strength.PHISHING_RESISTANT)
-    return base
+        return Strength.PHISHING_RESISTANT
+    return Strength.OUT_OF_BAND
 
 
 def to_remove(passkey: Passkey) -> Strength:
@@ -40,8 +38,7 @@ def to_remove(passkey: Passkey) -> Strength:
 
     Whoever froze it held its key, and could have approved with it instead.
     """
-    base = required_strength(NORMAL, "factor.remove")
-    return base if passkey.state == "frozen" else max(base, Strength.PHISHING_RESISTANT)
+    return Strength.OUT_OF_BAND if passkey.state == "frozen" else Strength.PHISHING_RESISTANT
 
 
 async def check_not_last(tx: Tx, passkey: Passkey) -> None:

@@ -122,6 +122,7 @@ class RecoveryCodeBinding:
             subject_id=device.device_id,
             now=self._clock.now(),
             life=LONGEST_LIFE,
+            address=request.origin.address,
         )
         await self._log(tx, request, device, Event.APPROVAL_REQUESTED, approval.approval_id)
         left = await store.codes_left(tx, device.trader_id)

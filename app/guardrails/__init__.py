@@ -1,4 +1,4 @@
-"""Guardrails: may this order go out, on every node of its path, and who must say so.
+"""Guardrails: may this order go out, on every node of its path, and must somebody say so.
 
 Protects: that no order exceeds what any node above it allows (P5), that doubt means no (P8), and
 that a child is born no wider than its parent.

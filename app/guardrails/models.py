@@ -1,6 +1,5 @@
 """What a guardrail decision looks at, and what it says. All money is Decimal, never float."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -9,7 +8,6 @@ from uuid import UUID
 import msgspec
 
 from app.guardrails.rungs import Rung
-from app.guardrails.strength import Strength
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["limit", "market"]
@@ -59,15 +57,13 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that limits an order.
 
-    `nodes` are the nodes of the path that carry limits, in any order; none at all refuses.
-    `required` maps an action type to the strength of approval it needs (`presets.NORMAL`); an
-    action type that is not in it refuses. The percentages are of the best price: `collar_percent`
+    `nodes` are the nodes of the path that carry limits, in any order; none at all refuses. The
+    percentages are of the best price: `collar_percent`
     bounds what a market order may pay, `limit_band_percent` how far through the book's top a limit
     order may reach.
     """
 
     nodes: tuple[NodeLimits, ...]
-    required: Mapping[str, Strength]
     collar_percent: Decimal = Decimal(1)
     limit_band_percent: Decimal = Decimal(10)
 
@@ -138,14 +134,14 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequireApproval(msgspec.Struct, frozen=True, kw_only=True):
-    """`order`, exactly as it stands here, may go out after an approval of at least `strength`.
+    """`order`, exactly as it stands here, may go out after an approval; how strong a one, the
+    trader's policy says.
 
     `node_id` is a node whose free limit is exceeded.
     """
 
     order: OrderTerms
     notional: Money
-    strength: Strength
     node_id: UUID
 
 

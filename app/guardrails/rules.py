@@ -17,9 +17,7 @@ from app.guardrails.models import (
     State,
     Verdict,
 )
-from app.guardrails.presets import required_strength
 
-ACTION = "trade.order"
 _FINEST = Decimal("1E-18")
 """Step of a price where the venue names no tick: the last decimal `amounts` takes."""
 
@@ -56,14 +54,11 @@ def decide(
     notional = _notional(sent, price, market)
     for node in nodes:
         _check_size(node, state, notional)
-    # (7) who has to say so
-    strength = required_strength(policy.required, ACTION)
+    # (7) whether somebody has to say so
     money = Money(amount=notional, quote=market.quote)
     for node in nodes:
         if notional > node.free_limit.amount:
-            return RequireApproval(
-                order=sent, notional=money, strength=strength, node_id=node.node_id
-            )
+            return RequireApproval(order=sent, notional=money, node_id=node.node_id)
     return Permit(order=sent, notional=money)
 
 

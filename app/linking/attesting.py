@@ -26,6 +26,7 @@ from app.exchanges.registry import dialect_of
 from app.guardrails.rungs import Verb, check_rung
 from app.linking.errors import LinkRefused
 from app.outbox import store as outbox
+from app.policies.errors import PolicyDenies
 from app.tokens import store as tokens
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decided, SealChange, SealedChange, VenueAnswer
@@ -80,7 +81,12 @@ class Attesting:
             except PermissionsRefused as refused:
                 await self._refuse(tx, credential, refused.rule or "unknown")
                 return LinkState.REFUSED
-            await self._ask(tx, credential, rights)
+            try:
+                await self._ask(tx, credential, rights)
+            except PolicyDenies as denied:
+                # The trader's own word: nobody is asked, and the secret is not kept.
+                await self._refuse(tx, credential, denied.code)
+                return LinkState.REFUSED
         return LinkState.VERIFYING
 
     async def activate(self, request: SealChange) -> SealedChange:

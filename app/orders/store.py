@@ -23,6 +23,12 @@ _PAGE = f"""
      ORDER BY order_id LIMIT $5
 """
 
+_UNASKED = f"""
+    SELECT {_COLUMNS} FROM bot_order
+     WHERE trader_id = $1 AND approval_id IS NULL AND state = ANY ($2)
+     ORDER BY order_id DESC LIMIT $3
+"""
+
 _MOVE = "SELECT move_order($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
 # Not per trader on purpose: the courier serves all. A key that may not read any more is left out.
@@ -114,6 +120,14 @@ async def page(
     """Orders by id, all or of one grant, in any of `states` (None: in all)."""
     wanted = None if states is None else list(states)
     rows = await tx.fetch(_PAGE, trader_id, after, grant_id, wanted, limit)
+    return [_order(row) for row in rows]
+
+
+async def unasked(
+    tx: Tx, trader_id: UUID, states: Collection[OrderState], limit: int
+) -> list[Order]:
+    """The newest orders that nobody was asked about, in any of `states`, the newest first."""
+    rows = await tx.fetch(_UNASKED, trader_id, list(states), limit)
     return [_order(row) for row in rows]
 
 

@@ -26,6 +26,11 @@ async def ask(
     """Ask the trader for `action` about `node`; returns the approval's id.
 
     The caller holds the trader lock. Approval, log entry and doorbells are in its commit.
+
+    Raises
+    ------
+    PolicyDenies
+        As `approvals.asking.ask`.
     """
     approval = await asking.ask(
         tx,
@@ -35,6 +40,7 @@ async def ask(
         now=now,
         life=LONGEST_LIFE,
         lineage=lineage,
+        address=origin.address,
     )
     await append_locked(
         tx,

@@ -56,6 +56,7 @@ class DeviceRequests:
                 requester=origin.actor,
                 subject_id=action.device_id,
                 now=self._clock.now(),
+                address=origin.address,
                 life=LONGEST_LIFE,
             )
             await append_locked(

@@ -14,7 +14,6 @@ import msgspec
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store
-from app.approvals.actions import type_of
 from app.approvals.asking import ask
 from app.approvals.catalogue import ACTIONS, EXTERNAL
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
@@ -25,7 +24,6 @@ from app.core.origin import Origin
 from app.db.pool import Database, Tx
 from app.guardrails.amounts import parse_amount
 from app.guardrails.errors import AmountRefused
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.rungs import Verb, check_rung, rung_at
 from app.guardrails.strength import Strength
 from app.platforms.models import Platform
@@ -90,9 +88,6 @@ class ExternalRequests:
             raise ParentNotActive
         level = await tokens.effective_level(tx, asked.trader_id, [trader.root_id])
         check_rung(rung_at(level), Verb.REDEEM, node_id=trader.root_id)
-        strength = required_strength(NORMAL, type_of(action))
-        if asked.least is not None:
-            strength = max(strength, asked.least)
         approval = await ask(
             tx,
             action,
@@ -100,7 +95,8 @@ class ExternalRequests:
             subject_id=platform.platform_id,
             now=now,
             life=asked.life,
-            strength=strength,
+            strength=asked.least,
+            address=origin.address,
         )
         await append_locked(
             tx,

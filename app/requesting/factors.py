@@ -53,6 +53,7 @@ class FactorRequests:
                 requester=origin.actor,
                 subject_id=factor_id,
                 now=self._clock.now(),
+                address=origin.address,
             )
             await append_locked(
                 tx,

@@ -35,6 +35,8 @@ class LiftRequests:
             The trader's own fence on this very node is not tighter than `to`.
         RungForbids
             Something on the path is revoked: final.
+        PolicyDenies
+            As `approvals.asking.ask`.
         """
         async with self._db.locked(trader_id) as tx:
             now = self._clock.now()
@@ -56,7 +58,14 @@ class LiftRequests:
                 asked_at_position=str(await fences.log_head(tx, trader_id)),
                 requested_by=origin.actor,
             )
-            approval = await ask(tx, action, requester=origin.actor, subject_id=token_id, now=now)
+            approval = await ask(
+                tx,
+                action,
+                requester=origin.actor,
+                subject_id=token_id,
+                now=now,
+                address=origin.address,
+            )
             await append_locked(
                 tx,
                 Entry(

@@ -11,7 +11,6 @@ from app.core.clock import Clock
 from app.core.encoding import b64url
 from app.core.origin import Origin
 from app.db.pool import Database
-from app.guardrails.presets import NORMAL, required_strength
 from app.guardrails.strength import Strength
 from app.webauthn import store
 from app.webauthn.errors import PasskeyNotFound
@@ -37,8 +36,6 @@ class PasskeyRemovals:
             if passkey is None or passkey.state not in {"active", "frozen"}:
                 raise PasskeyNotFound
             # What this row says decides what is asked for. What it takes, the signer decides.
-            base = required_strength(NORMAL, "factor.remove")
-            frozen = passkey.state == "frozen"
             approval = await ask(
                 tx,
                 FactorRemove(
@@ -53,7 +50,8 @@ class PasskeyRemovals:
                 subject_id=factor_id,
                 now=self._clock.now(),
                 life=LONGEST_LIFE,
-                strength=base if frozen else max(base, Strength.PHISHING_RESISTANT),
+                strength=None if passkey.state == "frozen" else Strength.PHISHING_RESISTANT,
+                address=origin.address,
             )
             await append_locked(
                 tx,

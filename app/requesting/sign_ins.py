@@ -7,18 +7,22 @@ import msgspec
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
+from app.approvals import needs
 from app.approvals import store as approvals
 from app.approvals.actions import SignIn
 from app.approvals.asking import ask
 from app.approvals.errors import PromptsExhausted
 from app.approvals.lineages import lineage_at
-from app.approvals.models import ApprovalState
+from app.approvals.models import Approval, ApprovalState
 from app.core import token
 from app.core.clock import Clock
 from app.core.ids import new_id
 from app.core.origin import Origin
 from app.db.pool import Database, Tx
+from app.guardrails.strength import METHOD_STRENGTH
 from app.outbox.models import Topic
+from app.policies import store as policies
+from app.policies.errors import PolicyDenies
 from app.sessions import store
 from app.sessions.errors import SessionNotFound
 from app.sessions.models import ATTEMPT_LIFE, Session
@@ -60,28 +64,13 @@ class SignIns:
                 return view
             if await tokens.effective_level(tx, trader_id, [trader.root_id]) >= Level.FROZEN:
                 return view
-            action = SignIn(
-                trader_id=trader_id,
-                session_id=session_id,
-                address=origin.address or "",
-                user_agent=origin.user_agent or "",
-                jkt=jkt,
-                at=now,
-            )
             try:
-                approval = await ask(
-                    tx,
-                    action,
-                    requester=f"session:{session_id}",
-                    lineage=lineage_at(origin.address),
-                    subject_id=session_id,
-                    now=now,
-                    life=ATTEMPT_LIFE,
-                    topic=Topic.LOGIN,
-                )
-            except PromptsExhausted:
+                approval = await self._ask(tx, trader_id, session_id, jkt, origin, now)
+            except (PolicyDenies, PromptsExhausted) as refused:
                 # As to whoever names a trader that does not exist: no refusal tells them apart.
-                return await self._log_flood(tx, trader_id, view, origin)
+                rule = f"{refused.code}:{refused.rule}" if refused.rule else refused.code
+                await self._log(tx, trader_id, session_id, origin, rule=rule)
+                return view
             session = Session(
                 trader_id=trader_id,
                 session_id=session_id,
@@ -97,33 +86,53 @@ class SignIns:
                 expires_at=view.expires_at,
             )
             await store.insert(tx, session)
-            await append_locked(
-                tx,
-                Entry(
-                    trader_id=trader_id,
-                    event=Event.SESSION_REQUESTED,
-                    origin=origin,
-                    subject_id=session_id,
-                    request_digest=approval.digest,
-                ),
-            )
+            await self._log(tx, trader_id, session_id, origin, digest=approval.digest)
         return msgspec.structs.replace(view, approval_id=approval.approval_id)
 
-    async def _log_flood(
-        self, tx: Tx, trader_id: UUID, view: SignInView, origin: Origin
-    ) -> SignInView:
+    async def _ask(
+        self, tx: Tx, trader_id: UUID, session_id: UUID, jkt: str, origin: Origin, now: datetime
+    ) -> Approval:
+        return await ask(
+            tx,
+            SignIn(
+                trader_id=trader_id,
+                session_id=session_id,
+                address=origin.address or "",
+                user_agent=origin.user_agent or "",
+                jkt=jkt,
+                at=now,
+            ),
+            requester=f"session:{session_id}",
+            lineage=lineage_at(origin.address),
+            subject_id=session_id,
+            now=now,
+            life=ATTEMPT_LIFE,
+            address=origin.address,
+            topic=Topic.LOGIN,
+        )
+
+    async def _log(
+        self,
+        tx: Tx,
+        trader_id: UUID,
+        session_id: UUID,
+        origin: Origin,
+        *,
+        digest: bytes | None = None,
+        rule: str | None = None,
+    ) -> None:
         await append_locked(
             tx,
             Entry(
                 trader_id=trader_id,
                 event=Event.SESSION_REQUESTED,
                 origin=origin,
-                subject_id=view.session_id,
-                outcome="refused",
-                rule=PromptsExhausted.code,
+                subject_id=session_id,
+                outcome="ok" if rule is None else "refused",
+                rule=rule,
+                request_digest=digest,
             ),
         )
-        return view
 
     async def get(self, trader_id: UUID, session_id: UUID, jkt: str) -> Session:
         """The attempt, for the key that began it, or raise SessionNotFound."""
@@ -144,6 +153,8 @@ class SignIns:
             No such attempt of this key, or its time is over.
         ParentNotActive
             The root is contained: nobody signs in under it.
+        PolicyDenies
+            The policy asks for more by now than there was; begin again.
         """
         await self.get(trader_id, session_id, jkt)
         async with self._db.locked(trader_id) as tx:
@@ -176,6 +187,7 @@ class SignIns:
                 or decision.root_id != trader.root_id
             ):
                 raise SessionNotFound
+            await self._check_policy(tx, approval, decision.method, now)
             bearer = token.mint(token.TokenKind.SESSION, trader_id, session_id)
             node = await tokens.mint(
                 tx,
@@ -204,3 +216,13 @@ class SignIns:
                 ),
             )
         return msgspec.structs.replace(view, state="active", bearer=bearer)
+
+    async def _check_policy(self, tx: Tx, approval: Approval, method: str, now: datetime) -> None:
+        """The session is made now, so the policy is asked now, once more."""
+        standing = await policies.standing(tx, approval.trader_id, None, approval.action_type, now)
+        moment = needs.Moment(asked_from=approval.asked_from, asked_at=approval.created_at, now=now)
+        needed = await needs.strength_needed(
+            tx, standing, approval.trader_id, approval.action_type, approval.action, moment
+        )
+        if METHOD_STRENGTH[method] < needed:
+            raise PolicyDenies(rule=approval.action_type)

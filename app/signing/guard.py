@@ -24,7 +24,6 @@ from app.guardrails.models import (
     Policy,
     State,
 )
-from app.guardrails.presets import NORMAL
 from app.signing.errors import MarketUnknown
 from app.signing.rows import Begun, OrderRow
 from app.vault.errors import EvidenceForged
@@ -57,7 +56,7 @@ def policy(begun: Begun) -> Policy:
     if [grant.grant_id for grant in begun.ancestors] != above:
         raise EvidenceForged
     nodes = tuple(_limits(grant) for grant in (*begun.ancestors, begun.grant))
-    return Policy(nodes=nodes, required=dict(NORMAL))
+    return Policy(nodes=nodes)
 
 
 def check_origin(begun: Begun, address: str | None) -> None:

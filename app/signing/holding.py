@@ -72,7 +72,7 @@ class Holding:
             lineage=lineage_of(begun.grant.path),
             subject_id=order.order_id,
             now=begun.now,
-            strength=verdict.strength,
+            address=origin.address,
         )
         held = msgspec.structs.replace(order, state="held", approval_id=approval.approval_id)
         await finish(

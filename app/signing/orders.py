@@ -29,6 +29,7 @@ from app.signing import guard
 from app.signing.errors import CourierAbsent, GrantUnknown, SequenceReused
 from app.signing.holding import Holding
 from app.signing.leases import check_leases
+from app.signing.policy import check_policy
 from app.signing.rows import Begun, OrderRow, begin, finish, request_digest, wrapped_key
 from app.signing.statements import CLOCK_TOLERANCE, OrderStatements, verify_again
 from app.vault.unwrap import SigningKeys
@@ -156,7 +157,10 @@ class OrderSigning:
         if approved and verdict.order != terms:
             raise SignatureRejected
         order = guard.with_terms(order, verdict.order, verdict.notional)
-        # (4) The policy wants a person: hold, ask, answer the approval's id.
+        # (4) The policy wants a person: hold, ask, answer the approval's id. Where nobody has to be
+        # asked it can still deny; of what was approved it was asked with the approval.
+        if not approved:
+            await check_policy(tx, begun, order, request.origin.address)
         if isinstance(verdict, RequireApproval) and not approved:
             held = await self._holding.hold(tx, begun, order, verdict, request.origin)
             return _outcome(held), None
@@ -201,6 +205,7 @@ class OrderSigning:
                 (grant.evidence(), grant.mac),
                 (credential.evidence(), credential.mac),
                 *((heartbeat.evidence(), heartbeat.mac) for heartbeat in heartbeats),
+                *((row.evidence(), row.mac) for row in [begun.policy] if row is not None),
             ],
             key=wrapped_key(credential, begun.secret),
             message=unsigned.message,

@@ -13,6 +13,7 @@ from app.credentials.models import Credential, WrappedSecret
 from app.db.pool import Row, Tx
 from app.exchanges.models import MarketSnapshot, SignedRequest
 from app.grants.models import Grant
+from app.policies.models import PolicyRow
 from app.tokens.models import Level
 from app.vault.models import StorageContext, WrappedKey
 
@@ -68,7 +69,8 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one decision needs, read after the lock. `now` is the database's clock then.
 
-    `ancestors` are the grants above this one, the topmost first.
+    `ancestors` are the grants above this one, the topmost first. `policy` is the row in force of
+    the trader's policy, if there is one, to be verified like the others.
     """
 
     now: datetime
@@ -83,6 +85,7 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: MarketSnapshot | None
     balances: tuple[Balance, ...]
     pending_sell: Decimal
+    policy: PolicyRow | None
 
 
 _SNAPSHOT = msgspec.json.Decoder(MarketSnapshot)
@@ -112,6 +115,7 @@ async def begin(
         snapshot=snapshot_of(row["snapshot"]) if row["snapshot"] else None,
         balances=tuple(_read(item, Balance) for item in row["balances"] or ()),
         pending_sell=row["pending_sell"] or Decimal(0),
+        policy=_read(row["policy"], PolicyRow) if _present(row["policy"]) else None,
     )
 
 

@@ -48,6 +48,7 @@ from app.linking.attesting import Attesting
 from app.linking.importing import Importing
 from app.loosening.heartbeats import Heartbeats
 from app.loosening.lifts import Lifts
+from app.loosening.policies import PolicyChanges
 from app.otp.errors import TotpReplayed
 from app.signing.cleanup import CleanUps
 from app.signing.holding import Holding
@@ -163,6 +164,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
         return await end(request)
 
     seals = Seals(evidence, identity.identity, clock)
+    policies = PolicyChanges(db, witness, evidence, executions, clock)
     changes = _Changes(
         db,
         {
@@ -181,10 +183,13 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
                     "webauthn": passkey_changes.remove,
                 },
             ).seal,
+            "policy.change": policies.loosen,
         },
         {
             "tripcord/narrow/v1": Narrowing(db, witness, seals, clock).narrow,
             "tripcord/heartbeat/v1": Heartbeats(db, witness, evidence, clock).seal,
+            "tripcord/policy/v1": policies.change,
+            "tripcord/policy-cancel/v1": policies.cancel,
         },
     )
     return {

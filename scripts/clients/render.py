@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from scripts.clients.encoding import BadFormat, parse_canonical, sha256
+from scripts.clients.policies import PolicyUnknown, difference
 from scripts.clients.rows import CLAIMED, Kind, Row, Template, money
 from scripts.clients.templates import ASKED
 
@@ -167,6 +168,17 @@ TEMPLATES: dict[str, Template] = {
             *CLAIMED,
         ),
     ),
+    "policy_change/1": Template(
+        "policy.change",
+        "Ask for less from now on?",
+        (
+            Row("waits_hours", "Takes effect after, hours", Kind.COUNT),
+            Row("requested_by", "Asked by"),
+            Row("version", "Follows version", Kind.COUNT),
+            Row("statement_sha256", "Its statement"),
+        ),
+        compared=("before", "after", "loosens"),
+    ),
     "sign_in/1": Template(
         "session.sign_in",
         "Is this you signing in?",
@@ -215,8 +227,9 @@ def render(template: str, action: bytes) -> Screen:
 
 
 def _lines(known: Template, value: dict[str, Any]) -> list[tuple[str, str]]:
-    unshown = list(_leaves(value, ""))
-    lines: list[tuple[str, str]] = []
+    lines = _compare(known, value)
+    rest = {name: item for name, item in value.items() if name not in known.compared}
+    unshown = list(_leaves(rest, ""))
     claimed = value.get("claimed")
     claimant = claimed.get("by") if isinstance(claimed, dict) else None
     for row in (*known.rows, *_EVERYWHERE):
@@ -257,6 +270,15 @@ def _batch(known: Template, value: dict[str, Any]) -> list[tuple[str, str]]:
     if said != sums or len(said) != len(value["total"]):
         raise CannotRender("the batch's total is not that of its actions")
     return lines
+
+
+def _compare(known: Template, value: dict[str, Any]) -> list[tuple[str, str]]:
+    if not known.compared:
+        return []
+    try:
+        return difference(*(value[name] for name in known.compared))
+    except (KeyError, PolicyUnknown) as error:
+        raise CannotRender(f"this phone cannot compare these: {error}") from None
 
 
 def neutralise(text: str, *, ascii_only: bool = False) -> str:

@@ -40,6 +40,8 @@ class Template:
     action_type: str
     title: str
     rows: tuple[Row, ...]
+    compared: tuple[str, ...] = ()
+    """Fields that are shown as how they differ, by a reckoning of this phone's own."""
 
 
 def money(field: str, label: str) -> tuple[Row, Row]:

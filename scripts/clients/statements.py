@@ -225,5 +225,28 @@ def narrow(trader_id: UUID, device_id: UUID, *, token_id: UUID, version: int, li
     }
 
 
+def policy(trader_id: UUID, device_id: UUID, *, version: int, policy: Json) -> Json:
+    """A whole policy, to follow the version this phone read."""
+    return {
+        "domain": "tripcord/policy/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "version": version,
+        "policy": policy,
+        "iat": _now(),
+    }
+
+
+def policy_cancel(trader_id: UUID, device_id: UUID, *, version: int) -> Json:
+    """Take back the change of policy that waits under this version."""
+    return {
+        "domain": "tripcord/policy-cancel/v1",
+        "trader_id": str(trader_id),
+        "device_id": str(device_id),
+        "version": version,
+        "iat": _now(),
+    }
+
+
 def _now() -> int:
     return int(time.time())

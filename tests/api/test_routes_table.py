@@ -56,6 +56,8 @@ def test_what_always_works_is_marked_so_and_nothing_else_is() -> None:
         "POST /v1/devices/{device_id:uuid}/lost",
         "POST /v1/sessions/{session_id:uuid}/not-me",
         "DELETE /v1/tokens/{token_id:uuid}",
+        "POST /v1/policies/cancel",
+        "PUT /v1/policies",
         "PATCH /v1/tokens/{token_id:uuid}/limits",
         "PATCH /v1/tokens/{token_id:uuid}/state",
     }

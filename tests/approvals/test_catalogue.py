@@ -10,7 +10,7 @@ import pytest
 from app.approvals.actions import TEMPLATES, Action, action_bytes, read_action
 from app.approvals.catalogue import ACTIONS, EXTERNAL, schemas
 from app.approvals.other_actions import Batch
-from app.guardrails.presets import PRESETS, required_strength
+from app.policies.presets import NEEDED
 from scripts.clients.render import TEMPLATES as ON_THE_PHONE
 from scripts.clients.render import render
 
@@ -59,8 +59,8 @@ def test_every_type_has_all_five(name: str) -> None:
     struct = ACTIONS[name]
     template = TEMPLATES[name]
     assert ON_THE_PHONE[template].action_type == name
-    for policy in PRESETS.values():
-        required_strength(policy, name)
+    for needed in NEEDED.values():
+        assert name in needed
     schema = schemas()[name]
     assert schema["properties"]["type"] == {"enum": [name]}
     assert schema["additionalProperties"] is False

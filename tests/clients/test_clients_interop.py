@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from app.accesslog.merkle import inclusion_proof, leaf_hash, root
@@ -13,6 +14,9 @@ from app.core import statements as service
 from app.core.jose import SignatureRejected, jwk_thumbprint, verify_jws
 from app.core.token import TokenKind, mint, parse
 from app.guardrails.intents import order_view, parse_intent
+from app.policies.loosening import loosened
+from app.policies.presets import PRESETS
+from app.policies.rules import policy_bytes, read_policy
 from scripts.clients import statements
 from scripts.clients.approvals import Decision
 from scripts.clients.bot import limit_order
@@ -47,6 +51,20 @@ def test_a_bound_device_is_read_back() -> None:
     claims = statements.bind_device(scanned(), jkt=KEY.jkt, name="Phone")
     read = service.verify(KEY.statement(claims), service.BindDevice, expected_key=KEY.public_jwk)
     assert (read.trader_id, read.jkt, read.name) == (TRADER, KEY.jkt, "Phone")
+
+
+def test_a_policy_is_read_back() -> None:
+    policy = parse_canonical(policy_bytes(read_policy(msgspec.to_builtins(PRESETS["careful"]))))
+    claims = statements.policy(TRADER, DEVICE, version=3, policy=policy)
+    read = service.verify(
+        KEY.statement(claims), service.PolicyStatement, expected_key=KEY.public_jwk
+    )
+    assert (read.version, read_policy(read.policy).preset) == (3, "careful")
+    claims = statements.policy_cancel(TRADER, DEVICE, version=4)
+    cancel = service.verify(
+        KEY.statement(claims), service.PolicyCancel, expected_key=KEY.public_jwk
+    )
+    assert cancel.version == 4
 
 
 def test_a_bound_factor_is_read_back() -> None:
@@ -274,6 +292,16 @@ def actions() -> list[Any]:
             from_networks=["192.0.2.0/24"],
             to_networks=[],
             requested_by="demo",
+        ),
+        service_actions.PolicyChange(
+            trader_id=TRADER,
+            version=3,
+            before=PRESETS["careful"],
+            after=PRESETS["bots_only"],
+            loosens=loosened(PRESETS["careful"], PRESETS["bots_only"]),
+            waits_hours=24,
+            requested_by="device:x",
+            statement_sha256="s",
         ),
     ]
 

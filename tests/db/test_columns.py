@@ -12,6 +12,7 @@ from app.credentials.models import Credential
 from app.devices.models import Device, Heartbeat
 from app.grants.models import Grant
 from app.otp.models import TotpFactor
+from app.policies.models import PolicyRow
 from app.recovery.models import RecoveryCode, ReEnrolment
 from app.sessions.models import Session
 from app.signing.rows import OrderRow
@@ -27,6 +28,7 @@ EVIDENT: dict[str, type[msgspec.Struct]] = {
     "recovery_code": RecoveryCode,
     "re_enrolment": ReEnrolment,
     "passkey": Passkey,
+    "trader_policy": PolicyRow,
 }
 ADDED_LATER = {"re_enrolment": ["passkey_id"]}
 """Columns of a later migration stand behind the MAC that covers them."""

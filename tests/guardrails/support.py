@@ -21,7 +21,6 @@ from app.guardrails.models import (
     State,
     Verdict,
 )
-from app.guardrails.presets import NORMAL
 from app.guardrails.rules import decide
 from app.guardrails.rungs import Rung
 
@@ -47,7 +46,6 @@ def node(node_id: Any = GRANT, **changes: Any) -> NodeLimits:
 def policy(*nodes: NodeLimits, **changes: Any) -> Policy:
     fields: dict[str, Any] = {
         "nodes": nodes or (node(CREDENTIAL, max_order=usdt(3000)), node()),
-        "required": NORMAL,
     }
     return Policy(**(fields | changes))
 
@@ -125,7 +123,7 @@ def outcome(*arguments: Any, **named: Any) -> tuple[int, str | None, str | None]
         return 0, refused.rule, refused.node
     match verdict:
         case RequireApproval():
-            return 1, verdict.strength.value, str(verdict.node_id)
+            return 1, None, str(verdict.node_id)
         case Permit():
             return 2, None, None
 

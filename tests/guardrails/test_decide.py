@@ -10,7 +10,6 @@ import pytest
 from app.guardrails.errors import GuardrailRefused, VenueFilterRefused
 from app.guardrails.models import Holding, Money, OrderTerms, Permit, RequireApproval
 from app.guardrails.rungs import Rung
-from app.guardrails.strength import Strength
 from tests.guardrails.support import (
     CREDENTIAL,
     GRANT,
@@ -33,16 +32,16 @@ def test_a_small_order_is_permitted_as_it_was_asked() -> None:
     assert decided(limit("0.02")) == Permit(order=limit("0.02"), notional=usdt(1000))
 
 
-def test_an_order_above_the_free_limit_needs_the_presets_strength() -> None:
+def test_an_order_above_the_free_limit_needs_an_approval() -> None:
     verdict = decided(limit("0.02001"))
     assert isinstance(verdict, RequireApproval)
-    assert (verdict.strength, verdict.node_id) == (Strength.MEDIUM, CREDENTIAL)
+    assert verdict.node_id == CREDENTIAL
     assert (verdict.order, verdict.notional) == (limit("0.02001"), usdt("1000.5"))
 
 
 def test_one_node_with_a_lower_free_limit_is_enough_to_ask() -> None:
     limits = policy(node(CREDENTIAL), node(GRANT, free_limit=usdt(0)))
-    assert outcome(limit("0.001"), limits) == (1, "medium", str(GRANT))
+    assert outcome(limit("0.001"), limits) == (1, None, str(GRANT))
 
 
 @pytest.mark.parametrize("tight", [CREDENTIAL, GRANT])
@@ -96,12 +95,10 @@ def test_usage_in_another_currency_is_not_the_budgets_usage() -> None:
     assert rule_of(limit(), limits, at=changed(fits, usage=(wrong,))) == "quote_mismatch"
 
 
-def test_no_nodes_no_usage_or_no_preset_means_no() -> None:
+def test_no_nodes_or_no_usage_means_no() -> None:
     limits = policy(node())
     usage = state(limits).usage
     assert rule_of(limit(), changed(limits, nodes=())) == "no_policy"
-    assert rule_of(limit(), changed(limits, required={})) == "no_policy"
-    assert rule_of(limit(), changed(limits, required={"bot.grant": Strength.MEDIUM})) == "no_policy"
     for wrong in ((), usage * 2, (changed(usage[0], node_id=CREDENTIAL),)):
         assert rule_of(limit(), limits, at=state(limits, usage=wrong)) == "usage_unknown"
     twice = changed(limits, nodes=limits.nodes * 2)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import app.exchanges
 import app.guardrails
 from app.guardrails.errors import GuardrailRefused
-from app.guardrails.models import NodeLimits, OrderTerms, Policy, RequireApproval, State
+from app.guardrails.models import NodeLimits, OrderTerms, Policy, State
 from app.guardrails.rungs import Rung
 from app.guardrails.strength import Strength
 from tests.guardrails.strategies import ORDERS, nodes
@@ -91,8 +91,6 @@ _TIGHTER_STATE: list[Any] = [
     *(lambda at, rung=rung: changed(at, rung=rung) for rung in Rung),
 ]
 _TIGHTER_POLICY: list[Any] = [
-    lambda limits: changed(limits, required={}),
-    lambda limits: changed(limits, required={"trade.order": Strength.PHISHING_RESISTANT}),
     lambda limits: changed(limits, limit_band_percent=Decimal(1)),
     lambda limits: changed(limits, limit_band_percent=Decimal(0)),
     lambda limits: changed(limits, nodes=()),
@@ -197,19 +195,6 @@ def test_a_thread_with_another_decimal_context_decides_the_same(
     usual = outcome(order, policy(*path))
     with decimal.localcontext(decimal.Context(prec=precision, rounding=decimal.ROUND_UP)):
         assert outcome(order, policy(*path)) == usual
-
-
-@given(_PATHS, ORDERS, st.sampled_from(list(Strength)))
-def test_an_approval_is_asked_in_the_strength_of_the_policy(
-    path: tuple[NodeLimits, ...], order: OrderTerms, strength: Strength
-) -> None:
-    limits = changed(policy(*path), required={"trade.order": strength})
-    try:
-        verdict = decided(order, limits)
-    except GuardrailRefused:
-        return
-    if isinstance(verdict, RequireApproval):
-        assert verdict.strength is strength
 
 
 def test_strengths_have_an_order_and_do_not_compare_with_words() -> None:
