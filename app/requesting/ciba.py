@@ -74,7 +74,7 @@ class CibaRequests:
             details=wanted.details,
             claim=claim,
             life=wanted.life,
-            least=wanted.least,
+            least=wanted.least or Strength.MEDIUM,  # what signs in is never less
         )
         async with self._db.locked(trader_id) as tx:
             approval = await self._external.request_locked(
