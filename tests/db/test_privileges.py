@@ -14,6 +14,8 @@ TABLES: dict[str, str] = {
     "access_log_head": "api S, signer SU",
     "approval": "api SI, signer SIU",
     "bot_grant": "api S, signer SIU, courier S",
+    "batch_leaf": "api S, signer SI",
+    "muted_lineage": "api S, signer SIU",
     "bot_order": "api S, signer SIU, courier S",
     "checkpoint": "api S, signer SI",
     "checkpoint_leaf": "api S, signer SI",
@@ -75,6 +77,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "contain_venue": {"operator"},
     "drain_venue": {"operator"},
     "admit_path": {"api", "cord"},
+    "cancel_asked": {"api"},
     "change_networks": {"signer"},
     "disable_webhook": {"dispatcher"},
     "end_leaked": {"api"},
@@ -103,7 +106,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "publish_webhook_key": {"dispatcher"},
     "tell_platform": {"signer"},
     "test_webhook": {"api"},
-    "tighten": {"api", "courier", "operator", "cord"},
+    "tighten": {"api", "courier", "operator", "cord", "signer"},
     "venue_reach": {"operator"},
 }
 PROCESSES = [role.name for role in ROLES if role.name != OWNER]
@@ -188,6 +191,7 @@ async def test_everybody_else_has_nothing(admin: asyncpg.Connection) -> None:
 
 
 UPDATABLE: dict[tuple[str, str], set[str]] = {
+    ("signer", "muted_lineage"): {"approval_id", "until"},
     ("api", "session"): {"state"},
     ("api", "push_registration"): {"registration", "kind", "updated_at", "disabled_at"},
     ("signer", "approval"): {"state", "decided_at", "consumed_at"},
