@@ -21,6 +21,7 @@ from app.core.clock import Clock
 from app.core.origin import Origin
 from app.core.token import Token, TokenKind
 from app.db.pool import Database
+from app.guardrails.strength import Strength
 from app.platforms.models import Platform
 from app.requesting.claiming import Claim
 from app.requesting.external import ExternalRequest, ExternalRequests
