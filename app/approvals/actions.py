@@ -259,7 +259,7 @@ TEMPLATES: dict[str, str] = {
     "contact.change": "contact_change/1",
     "webhook.change": "webhook_change/1",
     "trader.re_enrol": "re_enrol/1",
-    "batch": "batch/1",
+    "trade.batch": "batch/1",
     "policy.change": "policy_change/1",
 }
 

@@ -16,7 +16,7 @@ from app.approvals.actions import Amount
 from app.approvals.errors import ActionMismatch
 from app.approvals.governing import BURST
 from app.approvals.models import Approval
-from app.approvals.other_actions import MOST_LEAVES, Batch
+from app.approvals.other_actions import BATCH, MOST_LEAVES, Batch
 from app.core.canonical import parse_canonical
 from app.guardrails.amounts import EXACT, plain
 
@@ -32,7 +32,7 @@ def batch_of(open_now: Sequence[Approval], new: Approval) -> Batch | None:
     leaves: list[dict[str, Any]] = []
     for approval in (*open_now, new):
         action = parse_canonical(approval.action)
-        leaves += action["actions"] if approval.action_type == "batch" else [action]
+        leaves += action["actions"] if approval.action_type == BATCH else [action]
     if len(leaves) < BURST:
         return None
     if len(leaves) > MOST_LEAVES:

@@ -86,7 +86,7 @@ class ReEnrol(Action, frozen=True, tag="trader.re_enrol"):
     not_before: datetime
 
 
-class Batch(Action, frozen=True, tag="batch"):
+class Batch(Action, frozen=True, tag="trade.batch"):
     """Many actions of one type and one requester, decided once and carried out one by one.
 
     `actions` are the whole actions, in the order in which they were asked.
@@ -99,7 +99,7 @@ class Batch(Action, frozen=True, tag="batch"):
     actions: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=2, max_length=MOST_LEAVES)]
 
 
-BATCH = "batch"
+BATCH = "trade.batch"
 
 
 def leaf_of(batch: Batch, number: int, shape: type[A]) -> A:

@@ -55,7 +55,7 @@ _BURST = f"""
     SELECT {COLUMNS} FROM approval
      WHERE trader_id = $1 AND lineage = $2 AND state = 'pending' AND expires_at > $5
        AND created_at > $5::timestamptz - $6::interval
-       AND (action_type = $3 OR (action_type = 'batch' AND intent = $4))
+       AND (action_type = $3 OR (action_type = 'trade.batch' AND intent = $4))
      ORDER BY approval_id
 """
 

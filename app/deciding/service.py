@@ -10,6 +10,7 @@ from app.accesslog.models import Entry, Event
 from app.approvals import rules, store
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending, FactorTooWeak
 from app.approvals.models import Approval, ApprovalState, Decision
+from app.approvals.other_actions import BATCH
 from app.core.clock import Clock
 from app.core.statements import Decision as SignedDecision
 from app.core.statements import Reveal as SignedReveal
@@ -27,7 +28,7 @@ from app.orders import store as orders
 from app.vault.evidence import Evidence
 from app.verbs.wire import Decide, Decided
 
-_HOLDING = ("trade.order", "batch")
+_HOLDING = ("trade.order", BATCH)
 """Types whose orders wait, held, for the decision."""
 
 _STATES = {

@@ -32,7 +32,7 @@ _NEEDS: dict[str, tuple[Need, Need, Need]] = {
     "contact.change": (_STRONG, _MEDIUM, _STRONG),
     "webhook.change": (_STRONG, _MEDIUM, _STRONG),
     "trader.re_enrol": (_STRONG, _STRONG, _STRONG),
-    "batch": (_OUT, _OUT, _OUT),  # and never below what any of its actions needs
+    "trade.batch": (_OUT, _OUT, _OUT),  # and never below what any of its actions needs
 }
 
 _CAREFUL_RULES = [

@@ -221,7 +221,7 @@ def render(template: str, action: bytes) -> Screen:
     if known is None or not isinstance(value, dict) or value.get("type") != known.action_type:
         raise CannotRender("this phone has no template for this action")
     # (3) Every field gets its line, in the template's order; of a batch, those of each action.
-    lines = _batch(known, value) if known.action_type == "batch" else _lines(known, value)
+    lines = _batch(known, value) if known.action_type == "trade.batch" else _lines(known, value)
     # (4) What was shown is what will be signed.
     return Screen(known.title, tuple(lines), sha256(action))
 

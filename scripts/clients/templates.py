@@ -72,7 +72,7 @@ ASKED: dict[str, Template] = {
         ),
     ),
     "batch/1": Template(
-        "batch",
+        "trade.batch",
         "Do all of these?",
         (
             Row("count", "How many", Kind.COUNT),

@@ -7,10 +7,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from app.approvals.actions import TEMPLATES, Action, action_bytes, read_action
+from app.approvals.actions import TEMPLATES, Action, PolicyChange, action_bytes, read_action
 from app.approvals.catalogue import ACTIONS, EXTERNAL, schemas
 from app.approvals.other_actions import Batch
-from app.policies.presets import NEEDED
+from app.policies.presets import NEEDED, PRESETS
 from scripts.clients.render import TEMPLATES as ON_THE_PHONE
 from scripts.clients.render import render
 
@@ -50,6 +50,12 @@ def example(struct: type[Action]) -> Action:
         return Batch(
             trader_id=ID, requested_by="grant:1", of="trade.order", count=2, actions=[one, one],
             total=msgspec.convert([{"amount": "14", "quote": "7"}], fields(Batch)["total"]),
+        )  # fmt: skip
+    if struct is PolicyChange:
+        before, after = PRESETS["careful"], PRESETS["normal"]
+        return PolicyChange(
+            trader_id=ID, version=1, before=before, after=after, loosens=[], waits_hours=24,
+            requested_by="device:1", statement_sha256="7",
         )  # fmt: skip
     return struct(**{name: sample(kind) for name, kind in fields(struct).items()})
 

@@ -30,7 +30,7 @@ EVIDENT: dict[str, type[msgspec.Struct]] = {
     "passkey": Passkey,
     "trader_policy": PolicyRow,
 }
-ADDED_LATER = {"re_enrolment": ["passkey_id"]}
+ADDED_LATER = {"re_enrolment": ["passkey_id"], "totp_factor": ["removed_at"]}
 """Columns of a later migration stand behind the MAC that covers them."""
 
 WHOLE: dict[str, type[msgspec.Struct]] = {

@@ -49,9 +49,15 @@ def test_a_preset_is_a_policy_and_no_weaker_than_the_one_everybody_starts_with(n
         assert needed(preset, action, Facts()) >= needed(PRESETS[DEFAULT], action, Facts())
 
 
-def test_a_new_trader_can_do_everything_with_a_code_and_nothing_with_less() -> None:
-    for action in ACTION_TYPES:
-        assert strength_for(PRESETS[DEFAULT], None, action, Facts()) is Strength.MEDIUM
+BY_THEMSELVES = {"trade.external": Strength.OUT_OF_BAND, "trade.batch": Strength.OUT_OF_BAND}
+"""What a platform does without us, and what needs as much as what is in it."""
+COMES_BACK = {"trader.re_enrol": Strength.STRONG}
+
+
+def test_a_new_trader_can_do_everything_of_ours_with_a_code_and_nothing_with_less() -> None:
+    for action in ACTION_TYPES - set(COMES_BACK):
+        needed = strength_for(PRESETS[DEFAULT], None, action, Facts())
+        assert needed is BY_THEMSELVES.get(action, Strength.MEDIUM)
 
 
 def test_a_later_action_type_is_the_presets_to_answer_or_denied() -> None:

@@ -45,7 +45,7 @@ async def open_approvals(trader: Trader) -> list[Any]:
 async def batch_of(bot: Bot, many: int = 5) -> tuple[UUID, list[OrderOutcome]]:
     outcomes = await burst(bot, many)
     (one,) = await open_approvals(bot.trader)
-    assert one["action_type"] == "batch"
+    assert one["action_type"] == "trade.batch"
     return one["approval_id"], outcomes
 
 
@@ -282,7 +282,7 @@ async def test_the_phone_shows_every_action_of_it_and_sums_them_itself(
         {"actions": [*leaves[:4], leaves[0] | {"trader_id": leaves[0]["order_id"]}]},
         {"total": [{"amount": "1", "quote": "USDT"}]},
         {"total": []},
-        {"of": "batch"},
+        {"of": "trade.batch"},
         {"actions": leaves * 11, "count": 55},
     )
     for changes in mutations:

@@ -12,7 +12,7 @@ from app.core.origin import Origin
 from app.db.pool import Database
 from app.tokens import store as tokens
 from app.tokens.models import Level
-from app.verbs.wire import BoundDevice, EndedReEnrolment
+from app.verbs.wire import BoundDevice, BoundFactor, EndedReEnrolment
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
 from tests.signing.recovering import Recovering, another_device
@@ -148,7 +148,8 @@ async def test_with_the_new_phone_everything_works_again_but_only_with_a_new_lin
     )
     assert root == trader.root_id
     # It is still a later factor that takes an approval, and not a first one.
-    assert await signer.refusal(await trader.factor_request()) == "factor_needs_approval"
+    another: BoundFactor = await signer.ask(await trader.factor_request())
+    assert another.state == "awaiting_approval"
 
 
 async def test_an_authenticator_that_was_lost_too_does_not_come_along(

@@ -75,7 +75,7 @@ async def test_an_edited_authenticator_proves_nothing(
     edits = {
         "trader_id": OTHER_ID, "factor_id": OTHER_ID, "root_id": OTHER_ID, "device_id": OTHER_ID,
         "algorithm": "'SHA256'", "digits": "8", "label": MORE, "bound_at": LATER, "version": NEXT,
-        "mac": HASHED,
+        "mac": HASHED, "removed_at": "now()",
     }  # fmt: skip
     held = await bot.hold()
     row = Row(signer, "totp_factor", "factor_id", trader.factor_id)
@@ -88,7 +88,7 @@ async def test_an_edited_authenticator_proves_nothing(
         return await signer.refusal(await trader.decide_request(held.approval_id))
 
     refusals = await row.refusals(edits, approve)
-    assert Counter(refusals.values()) == {FORGED: 7, "totp_locked": 3}
+    assert Counter(refusals.values()) == {FORGED: 7, "totp_locked": 4}
     await trader.forgive_failures()
     await trader.approve(held.approval_id)
 

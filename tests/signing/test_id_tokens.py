@@ -108,8 +108,8 @@ async def test_a_compromised_api_gets_none_for_another_platform(
 @pytest.mark.parametrize(
     ("least", "needed"),
     [
-        (None, "medium"),
-        (Strength.OUT_OF_BAND, "medium"),
+        (None, "out_of_band"),
+        (Strength.MEDIUM, "medium"),
         (Strength.PHISHING_RESISTANT, "phishing_resistant"),
     ],
 )

@@ -10,9 +10,9 @@ import pytest
 
 from app.core.ids import new_id
 from app.core.origin import Origin
-from app.deciding import execution, methods
 from app.guardrails.strength import Strength
 from app.otp.push import MAX_ATTEMPTS
+from app.policies import rules
 from app.verbs.wire import Decided, RevealedCode
 from tests.core.keys import P256
 from tests.signing.bot import Bot, Held
@@ -27,8 +27,7 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> Callable[[Strength], None]:
     """A policy that asks for little; none that comes with the product does as yet."""
 
     def ask_for(strength: Strength) -> None:
-        for module in (methods, execution):
-            monkeypatch.setattr(module, "required_strength", lambda *_: strength)
+        monkeypatch.setattr(rules, "strength_for", lambda *_: strength)
 
     ask_for(Strength.OUT_OF_BAND)
     return ask_for
@@ -208,7 +207,11 @@ async def test_a_reveal_is_the_devices_word_about_exactly_this(
 async def test_too_weak_for_what_the_policy_wants_and_never_for_a_grant(
     signer: Signer, trader: Trader, bot: Bot
 ) -> None:
-    held = await bot.hold()  # its row says medium
+    held = await bot.hold()
+    await signer.as_owner(
+        ("UPDATE approval SET required_strength = 'medium' WHERE approval_id = $1",
+         held.approval_id)
+    )  # fmt: skip
     request = await trader.reveal_request(held.approval_id)
     assert await signer.refusal(request) == "factor_too_weak"
     requested, _ = await trader.request_grant()

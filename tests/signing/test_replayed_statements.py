@@ -52,7 +52,7 @@ async def test_a_decision_about_one_approval_is_not_one_about_another(
         ({"approval_id": str(UUID(int=7))}, "approval_not_found"),
         ({"trader_id": str(UUID(int=7))}, "statement_rejected"),
         ({"device_id": str(UUID(int=7))}, "statement_rejected"),
-        ({"method": "none"}, "factor_too_weak"),
+        ({"method": "none"}, "malformed"),
         ({"decision": "deny"}, "malformed"),
         ({"domain": "tripcord/link/v1"}, "signature_rejected"),
         ({"more": 1}, "signature_rejected"),
