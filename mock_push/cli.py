@@ -48,9 +48,9 @@ def main(
 ) -> None:
     """Run a stand-in for Firebase Cloud Messaging, a mail server and Telegram's Bot API.
 
-    Prints "mock_push on <url>" once it listens. Further lines say where TLS and SMTP are and which
-    certificate authority to trust. Without --tls-port and --smtp-port there is neither; 0 takes any
-    free port.
+    Prints "mock_push on <url>" once it listens; that address has a page with everything on it.
+    Further lines say where TLS and SMTP are and which certificate authority to trust. Without
+    --tls-port and --smtp-port there is neither; 0 takes any free port.
     """
     if context.invoked_subcommand is not None:
         return

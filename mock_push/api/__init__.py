@@ -1,4 +1,4 @@
-"""The mock's HTTP: Google's endpoints, Telegram's Bot API, ``/mock`` for virtual phones.
+"""The mock's HTTP: Google's endpoints, Telegram's Bot API, ``/mock`` for virtual phones, a page.
 
 Protects the likeness: every answer, refusals included, has the body Google or Telegram would
 send. Handlers only translate; the rules are in the rooms below.

@@ -8,7 +8,8 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.logging import LoggingConfig
 
-from mock_push.api import addresses, chats, faults, mail, phones, send, telegram, token
+from mock_push.api import addresses, chats, faults, mail, page, phones, send, telegram, token
+from mock_push.api.guard import Guard
 from mock_push.api.striking import LineCut
 from mock_push.oauth.refusals import OAuthError
 from mock_push.status import ApiError
@@ -57,9 +58,13 @@ def make_application(world: World) -> Litestar:
             faults.kinds,
             faults.clear_fault,
             faults.clear_faults,
+            page.index,
+            page.asset,
             addresses.addresses,
             addresses.authority,
+            page.state,
         ],
+        before_request=Guard(world),
         dependencies={"world": Provide(lambda: world, sync_to_thread=False)},
         exception_handlers={
             ApiError: _refused,
