@@ -1,12 +1,9 @@
 """Make a service account for the mock: the file a sender reads, and the half the mock keeps."""
 
 import json
-import os
-import re
 import secrets
 from pathlib import Path
 
-import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
@@ -17,16 +14,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mock_push.disk import Disk
+from mock_push.handover import CredentialsError, check_request, hand_over, write_private
 from mock_push.oauth.accounts import Accounts, ServiceAccount
 from mock_push.phones.registrations import DEFAULT_PROJECT
 
+__all__ = ("CredentialsError", "make_service_account")
+
 RSA_BITS = 2048  # what Google generates
-HTTP_URL = re.compile(r"https?://[^/\s?#]+\Z")
-TIMEOUT_SECONDS = 10.0
-
-
-class CredentialsError(Exception):
-    """The service account was not made; nothing was written."""
 
 
 def make_service_account(
@@ -61,16 +55,15 @@ def make_service_account(
     CredentialsError
         The file exists, the address is no URL, or the mock did not take the key.
     """
-    url = url.rstrip("/")
-    if not HTTP_URL.match(url):
-        raise CredentialsError(f"{url!r} is not an http address such as http://127.0.0.1:8085.")
-    if out.exists() and not replace:
-        raise CredentialsError(f"{out} exists; a sender may be using it. See --replace.")
+    url = check_request(out=out, url=url, replace=replace)
     private_key = generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     account = _public_half(private_key, project)
     # The mock trusts the key before the sender can see it: a file that is there always works.
-    _hand_over(account, url=url, data=data)
-    _write_private(out, _google_file(account, private_key, url), replace=replace)
+    if data is not None:
+        Accounts(Disk(data)).add(account)
+    else:
+        hand_over(url, "service-accounts", account)
+    write_private(out, _google_file(account, private_key, url), replace=replace)
     return account
 
 
@@ -87,25 +80,6 @@ def _public_half(private_key: RSAPrivateKey, project: str) -> ServiceAccount:
         return msgspec.convert(fields, ServiceAccount)
     except msgspec.ValidationError as error:
         raise CredentialsError(f"{project!r} is not a project id.") from error
-
-
-def _hand_over(account: ServiceAccount, *, url: str, data: Path | None) -> None:
-    if data is not None:
-        Accounts(Disk(data)).add(account)
-        return
-    try:
-        reply = httpx.post(
-            f"{url}/mock/service-accounts",
-            content=msgspec.json.encode(account),
-            headers={"Content-Type": "application/json"},
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-        )
-        reply.raise_for_status()
-    except httpx.HTTPError as error:
-        raise CredentialsError(
-            f"The mock at {url} did not take the key ({error}). Start it, or name its --data."
-        ) from error
 
 
 def _google_file(account: ServiceAccount, private_key: RSAPrivateKey, url: str) -> bytes:
@@ -125,16 +99,3 @@ def _google_file(account: ServiceAccount, private_key: RSAPrivateKey, url: str) 
         "universe_domain": "googleapis.com",
     }
     return json.dumps(fields, indent=2).encode() + b"\n"
-
-
-def _write_private(out: Path, content: bytes, *, replace: bool) -> None:
-    """Mode 600 from the first byte on; never over a file that appeared meanwhile."""
-    beside = out.with_name(f".{out.name}.{os.getpid()}.new") if replace else out
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        if replace:
-            beside.replace(out)
-    except OSError as error:
-        raise CredentialsError(f"{out} could not be written: {error.strerror}.") from error

@@ -43,3 +43,15 @@ class Draw:
 
     def topic_message_id(self) -> str:
         return str(self._random.getrandbits(63))
+
+    def queue_id(self) -> str:
+        """As a mail server names what it took: twelve hexadecimal digits in capitals."""
+        return self._random.randbytes(6).hex().upper()
+
+    def telegram_id(self) -> int:
+        """Of a bot or a user: ten digits, as those given out today."""
+        return self._random.randrange(5_000_000_000, 8_000_000_000)
+
+    def bot_secret(self) -> str:
+        """What follows the bot's id and a colon in its token: 35 characters."""
+        return f"AA{self.text(33)}"

@@ -68,6 +68,21 @@ class NotFoundError(ApiError):
     status = "NOT_FOUND"
 
 
+class ResourceExhaustedError(ApiError):
+    http_status = 429
+    status = "RESOURCE_EXHAUSTED"
+
+
+class InternalError(ApiError):
+    http_status = 500
+    status = "INTERNAL"
+
+
+class UnavailableError(ApiError):
+    http_status = 503
+    status = "UNAVAILABLE"
+
+
 def fcm_error(error_code: str) -> Detail:
     return {"@type": FCM_ERROR, "errorCode": error_code}
 

@@ -26,9 +26,9 @@ class TotpFactor(msgspec.Struct, frozen=True, kw_only=True):
     period_seconds: Literal[30]
     label: str
     bound_at: datetime
-    removed_at: datetime | None = None
     version: int
     mac: bytes
+    removed_at: datetime | None = None
 
     def evidence(self) -> bytes:
         if self.removed_at is not None:

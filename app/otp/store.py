@@ -19,7 +19,7 @@ WARN_AGAIN_SECONDS = 600
 
 _COLUMNS = (
     "trader_id, factor_id, root_id, device_id, algorithm, digits, period_seconds, label,"
-    " bound_at, removed_at, version, mac"
+    " bound_at, version, mac, removed_at"
 )
 
 _OF_FACTOR = (

@@ -7,13 +7,11 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from mock_push.api.polling import read_box
 from mock_push.clock import wire_time
 from mock_push.phones.inbox import Item, Json
 from mock_push.phones.registrations import DEFAULT_PROJECT, Kind, Registration
-from mock_push.status import InvalidArgumentError
 from mock_push.world import World
-
-MAX_WAIT_SECONDS = 25.0  # below the usual 30 s of clients and proxies
 
 Project = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 
@@ -45,13 +43,17 @@ class Messages(msgspec.Struct, frozen=True):
 @post("/mock/phones")
 async def register(data: JSONBody[NewPhone], world: NamedDependency[World]) -> Registration:
     """Give a virtual phone an address."""
-    return world.phones.register(kind=data.kind, project=data.project)
+    phone = world.phones.register(kind=data.kind, project=data.project)
+    now = world.clock.now()
+    world.journal.add("started", "fcm", phone.registration, f"new {phone.kind}", now=now)
+    return phone
 
 
 @delete("/mock/phones/{registration:str}")
 async def unregister(registration: FromPath[str], world: NamedDependency[World]) -> None:
     """Uninstall the app: sends to this address are UNREGISTERED from now on."""
     world.phones.unregister(registration)
+    world.journal.add("gone", "fcm", registration, "unregistered", now=world.clock.now())
 
 
 @get("/mock/phones/{registration:str}/messages")
@@ -62,12 +64,11 @@ async def messages(
     wait: FromQuery[float] = 0.0,
 ) -> Messages:
     """The messages after a cursor; with `wait`, hold the request until there is one."""
-    if not 0 <= wait <= MAX_WAIT_SECONDS:
-        raise InvalidArgumentError("wait must be between 0 and 25 seconds.")
-    left = wait
-    while True:
-        inbox = world.phones.inbox(registration)  # again each time: it may be unregistered
-        items = inbox.take(after=after, now=world.clock.now())
-        if items or left <= 0 or world.phones.closing:
-            return Messages([Delivered.of(item) for item in items])
-        left = await inbox.wait(left)
+    items = await read_box(
+        lambda: world.phones.inbox(registration),
+        lambda: world.faults.is_away("fcm", registration, now=world.clock.now()),
+        world,
+        after=after,
+        wait=wait,
+    )
+    return Messages([Delivered.of(item) for item in items])

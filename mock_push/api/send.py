@@ -7,10 +7,14 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from mock_push.api.striking import Striking
+from mock_push.faults.models import Fault
 from mock_push.fcm.addressing import address_of, check_address
 from mock_push.fcm.discovery import published
+from mock_push.fcm.faults import refusal
 from mock_push.fcm.limits import check_message, collapse_key, ttl_seconds
 from mock_push.fcm.shape import Json, read_request
+from mock_push.oauth.tokens import invalid_token
 from mock_push.phones.inbox import Incoming
 from mock_push.phones.registrations import well_formed
 from mock_push.world import World
@@ -45,8 +49,21 @@ async def send(
         registered = world.phones.find(registration)
         sound = well_formed(registration, field)
         check_address(field, registered, well_formed=sound, project=project)
-    # (5) hand it over, unless it was a rehearsal
-    return SendReply(_deliver(world, project, message, rehearsal=bool(body.get("validateOnly"))))
+    # (5) a scripted fault strikes only what would have been accepted
+    striking = Striking(request, world, "fcm", None if address is None else address[1])
+    await striking.before_answer(lambda fault: _refused_by(fault, world))
+    # (6) hand it over, unless it was a rehearsal
+    name = _deliver(world, project, message, rehearsal=bool(body.get("validateOnly")))
+    await striking.before_reply()
+    return SendReply(name)
+
+
+def _refused_by(fault: Fault, world: World) -> Exception:
+    if fault.order.kind == "revoked_token":
+        world.tokens.revoke_all()
+    if fault.order.kind in ("revoked_token", "unauthenticated"):
+        return invalid_token()
+    return refusal(fault.order.kind, retry_after_seconds=fault.order.retry_after_seconds)
 
 
 def _deliver(world: World, project: str, message: Json, *, rehearsal: bool) -> str:
@@ -63,5 +80,15 @@ def _deliver(world: World, project: str, message: Json, *, rehearsal: bool) -> s
         collapse_key=collapse_key(message),
         message=message,
     )
-    world.phones.inbox(address[1]).put(incoming)
+    _, phone = address
+    data = message.get("data")
+    named = data.items() if isinstance(data, dict) else ()
+    summary = " ".join(f"{name}={value}" for name, value in named)
+    world.journal.add("accepted", "fcm", phone, summary, now=now, content=message)
+    world.phones.inbox(phone).put(
+        incoming,
+        now=now,
+        carriage=world.carriage("fcm", phone, key=incoming.collapse_key or ""),
+        away=world.faults.is_away("fcm", phone, now=now),
+    )
     return incoming.message_id

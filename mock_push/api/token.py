@@ -4,10 +4,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
-from litestar import Request, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
+from mock_push.api.striking import Striking
+from mock_push.faults.models import Fault
 from mock_push.oauth import refusals
 from mock_push.oauth.accounts import ServiceAccount
 from mock_push.oauth.assertion import verify_assertion
@@ -40,7 +42,19 @@ async def token(request: Request[Any, Any, Any], world: NamedDependency[World]) 
         raise refusals.malformed()
     now = world.clock.now()
     grant = verify_assertion(form["assertion"][0], accounts=world.accounts, now=now)
+    striking = Striking(request, world, "token", grant.account.client_email)
+    await striking.before_answer(_refused_by)
     return TokenReply(world.tokens.issue(grant, now=now))
+
+
+@get("/v1/projects/-/serviceAccounts/{email:str}/allowedLocations")
+async def allowed_locations(email: FromPath[str]) -> dict[str, object]:  # noqa: ARG001 any account
+    """iamcredentials: google-auth asks in the background where an account may be used: anywhere."""
+    return {"locations": [], "encodedLocations": "0x0"}
+
+
+def _refused_by(fault: Fault) -> Exception:
+    return refusals.scripted(fault.order.kind, retry_after_seconds=fault.order.retry_after_seconds)
 
 
 @post("/mock/service-accounts")

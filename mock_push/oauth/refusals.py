@@ -11,14 +11,23 @@ class OAuthError(Exception):
     description
         What google-auth shows in its RefreshError.
     http_status
-        400, except where Google answers 401.
+        400, except where Google answers 401 or is down.
+    headers
+        Extra response headers.
     """
 
-    def __init__(self, error: str, description: str, http_status: int = 400) -> None:
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        http_status: int = 400,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(description)
         self.error = error
         self.description = description
         self.http_status = http_status
+        self.headers = headers or {}
 
     def body(self) -> dict[str, str]:
         return {"error": self.error, "error_description": self.description}
@@ -63,3 +72,19 @@ def not_delegated() -> OAuthError:
         "authorized for any of the scopes requested.",
         http_status=401,
     )
+
+
+def scripted(kind: str, *, retry_after_seconds: int | None) -> OAuthError:
+    """The refusal of a scripted fault.
+
+    Raises
+    ------
+    KeyError
+        The kind is no refusal of the token endpoint.
+    """
+    headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
+    return {
+        "internal": OAuthError("internal_failure", "Internal error encountered.", 500),
+        "unavailable": OAuthError("backend_error", "Backend Error", 503, headers),
+        "invalid_grant": OAuthError("invalid_grant", "Invalid grant: account disabled"),
+    }[kind]

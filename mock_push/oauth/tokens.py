@@ -69,7 +69,7 @@ class AccessTokens:
             raise _missing()
         held = self._issued.get(access_token.strip())
         if held is None or held.expires_at <= now:
-            raise _invalid()
+            raise invalid_token()
         if not held.scopes & scopes:
             raise _insufficient_scope()
         if held.account.project_id != project:
@@ -84,7 +84,8 @@ def _missing() -> UnauthenticatedError:
     )
 
 
-def _invalid() -> UnauthenticatedError:
+def invalid_token() -> UnauthenticatedError:
+    """An access token that is unknown, over or revoked."""
     return UnauthenticatedError(
         f"Request had invalid authentication credentials. {SEE}",
         error_info("ACCESS_TOKEN_TYPE_UNSUPPORTED", "googleapis.com", **SERVICE),

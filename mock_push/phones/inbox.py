@@ -1,15 +1,13 @@
-"""One phone's messages: stored while it is away, handed over when it reads."""
+"""One phone's messages: a box that expires and collapses as FCM does."""
 
-import asyncio
-from collections import deque
 from datetime import datetime, timedelta
-from time import monotonic
 
 import msgspec
 
+from mock_push.box import Box, Numbered
+
 MAX_COLLAPSE_KEYS = 4  # FCM stores at most four collapsible messages per device, one per key
 MAX_STORED = 100  # FCM stores at most 100 messages without a collapse key, then discards them all
-MAX_DELIVERED_KEPT = 1000  # for reading again; ours, to bound memory
 
 Json = dict[str, object]
 
@@ -35,74 +33,30 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     collapse_key: str | None
     message: Json
 
-
-class Item(msgspec.Struct, frozen=True):
-    n: int
-    content: Incoming
-
-    def expired(self, now: datetime) -> bool:
-        expires_at = self.content.received_at + timedelta(seconds=self.content.ttl_seconds)
-        return now >= expires_at
+    @property
+    def expires_at(self) -> datetime:
+        return self.received_at + timedelta(seconds=self.ttl_seconds)
 
 
-class Inbox:
-    """The messages of one registration. Belongs to one event loop and is not thread-safe.
+Item = Numbered[Incoming]
 
-    Parameters
-    ----------
-    first_n
-        The number of the first message.
-    """
 
-    def __init__(self, first_n: int) -> None:
-        self._next_n = first_n
-        self._stored: list[Item] = []
-        self._delivered: deque[Item] = deque(maxlen=MAX_DELIVERED_KEPT)
-        self._waiting = 0
-        self._changed = asyncio.Event()
+class Inbox(Box[Incoming]):
+    """The messages of one registration: what is away expires, collapses and runs over."""
 
-    def put(self, incoming: Incoming) -> None:
-        """Deliver, store or drop a message, as FCM does."""
-        item = self._number(incoming)
-        if self._waiting:  # the phone is connected: nothing is stored, so nothing collapses
-            self._delivered.append(item)
-        elif incoming.ttl_seconds > 0:
-            self._drop_expired(incoming.received_at)
-            self._store(item)
-        self.wake()
+    def _arrive(self, content: Incoming, *, now: datetime, away: bool) -> None:
+        if not away and self.waiting and now <= content.expires_at:
+            self._deliver(content, now)  # the phone is connected: nothing is stored or collapses
+        elif now < content.expires_at:
+            self._drop_expired(now)
+            self._store(self._number(content))
 
-    def wake(self) -> None:
-        """Let every waiting reader look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def take(self, *, after: int, now: datetime) -> list[Item]:
-        """Hand over everything stored and return what is newer than the cursor."""
+    def _hand_over(self, now: datetime) -> None:
         self._drop_expired(now)
-        self._delivered.extend(self._stored)
-        self._stored = []
-        return [item for item in self._delivered if item.n > after]
-
-    async def wait(self, seconds: float) -> float:
-        """Wait for a change, at most so long, and return the seconds left."""
-        deadline = monotonic() + seconds
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return 0
-        finally:
-            self._waiting -= 1
-        return max(0, deadline - monotonic())
-
-    def _number(self, incoming: Incoming) -> Item:
-        item = Item(self._next_n, incoming)
-        self._next_n += 1
-        return item
+        super()._hand_over(now)
 
     def _drop_expired(self, now: datetime) -> None:
-        self._stored = [item for item in self._stored if not item.expired(now)]
+        self._stored = [item for item in self._stored if now < item.content.expires_at]
 
     def _store(self, item: Item) -> None:
         key = item.content.collapse_key

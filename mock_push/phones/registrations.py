@@ -60,6 +60,10 @@ class Phones:
     ----------
     closing
         The mock is going down: readers are let go.
+    generation
+        How often the mock was started on its data directory before.
+    first_n
+        The number of the first message of every inbox since this start.
     """
 
     def __init__(self, disk: Disk, draw: Draw) -> None:
@@ -67,7 +71,8 @@ class Phones:
         self._draw = draw
         self._phones: dict[str, tuple[Registration, Inbox]] = {}
         self.closing = False
-        self._first_n = self._begin_generation() * NUMBERS_PER_GENERATION + 1
+        self.generation = self._begin_generation()
+        self.first_n = self.generation * NUMBERS_PER_GENERATION + 1
         self._replay()
 
     def register(self, *, kind: Kind, project: str) -> Registration:
@@ -77,7 +82,7 @@ class Phones:
             address = self._draw_address(kind)
         phone = Registration(registration=address, kind=kind, project=project)
         self._write("registered", phone)
-        self._phones[address] = (phone, Inbox(self._first_n))
+        self._phones[address] = (phone, Inbox(self.first_n))
         return phone
 
     def unregister(self, registration: str) -> None:
@@ -109,6 +114,9 @@ class Phones:
             raise NotFoundError("There is no such registration.")
         return self._phones[registration][1]
 
+    def all(self) -> list[tuple[Registration, Inbox]]:
+        return list(self._phones.values())
+
     def close(self) -> None:
         self.closing = True
         for _, inbox in self._phones.values():
@@ -129,6 +137,6 @@ class Phones:
         for line in self._disk.lines(JOURNAL):
             entry = msgspec.json.decode(line, type=Entry)
             if entry.event == "registered":
-                self._phones[entry.phone.registration] = (entry.phone, Inbox(self._first_n))
+                self._phones[entry.phone.registration] = (entry.phone, Inbox(self.first_n))
             else:
                 self._phones.pop(entry.phone.registration, None)

@@ -7,6 +7,7 @@ import pytest
 
 from mock_push.credentials import make_service_account
 from mock_push.oauth.accounts import ServiceAccount
+from mock_push.tls import Identity, make_identity
 from tests.mock_push.support import RunningMock, make_sdk
 
 
@@ -32,10 +33,15 @@ def _no_proxy() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    return make_identity(tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture
-def mock(account_file: Path, account: ServiceAccount) -> Iterator[RunningMock]:
+def mock(account_file: Path, account: ServiceAccount, identity: Identity) -> Iterator[RunningMock]:
     """A mock of the test's own; a module whose tests move no clock may share one."""
-    running = RunningMock(account_file, account)
+    running = RunningMock(account_file, account, identity=identity)
     yield running
     running.close()
 

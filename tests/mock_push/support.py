@@ -16,7 +16,8 @@ from google.oauth2 import service_account
 
 from mock_push.disk import Disk
 from mock_push.oauth.accounts import ServiceAccount
-from mock_push.server import Server, make_server
+from mock_push.server import Listening, Server, make_server
+from mock_push.tls import Identity
 from mock_push.world import World, make_world
 
 PROJECT = "tripcord-demo"
@@ -41,11 +42,27 @@ class MovableClock:
 class RunningMock:
     """A mock listening on a loopback port, in a thread of its own."""
 
-    def __init__(self, account_file: Path, account: ServiceAccount) -> None:
+    def __init__(
+        self,
+        account_file: Path,
+        account: ServiceAccount,
+        *,
+        identity: Identity | None = None,
+        seed: int | None = None,
+    ) -> None:
         self.clock = MovableClock()
-        self.world: World = make_world(disk=Disk(None), clock=self.clock)
+        self.world: World = make_world(disk=Disk(None), clock=self.clock, seed=seed)
         self.world.accounts.add(account)
-        self.server: Server = make_server(self.world, host="127.0.0.1", port=0)
+        self.server: Server = make_server(
+            self.world,
+            Listening(
+                host="127.0.0.1",
+                port=0,
+                tls_port=0,
+                smtp_port=0,
+                identity=identity,
+            ),
+        )
         self.account_info: dict[str, Any] = json.loads(account_file.read_text())
         self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
@@ -69,6 +86,33 @@ class RunningMock:
 
     def read(self, registration: str, after: int = 0, wait: float = 0) -> list[dict[str, Any]]:
         path = f"/mock/phones/{registration}/messages"
+        reply = self.http.get(path, params={"after": after, "wait": wait})
+        assert reply.status_code == 200, reply.text
+        items: list[dict[str, Any]] = reply.json()["items"]
+        return items
+
+    def fault(self, channel: str, kind: str, **order: object) -> str:
+        """Let something go wrong; returns the fault's id."""
+        reply = self.http.post("/mock/faults", json={"channel": channel, "kind": kind} | order)
+        assert reply.status_code == 201, reply.text
+        fault_id: str = reply.json()["fault_id"]
+        return fault_id
+
+    def clear(self, fault_id: str) -> dict[str, Any]:
+        """Take a fault away; returns how it stood."""
+        reply = self.http.delete(f"/mock/faults/{fault_id}")
+        assert reply.status_code == 200, reply.text
+        stood: dict[str, Any] = reply.json()
+        return stood
+
+    def counts(self, fault_id: str) -> tuple[int, int]:
+        """How often a fault struck, of how many requests it met."""
+        items = self.http.get("/mock/faults").json()["items"]
+        [fault] = [item for item in items if item["fault_id"] == fault_id]
+        return fault["fired"], fault["met"]
+
+    def mails(self, address: str, after: int = 0, wait: float = 0) -> list[dict[str, Any]]:
+        path = f"/mock/mail/{address}/messages"
         reply = self.http.get(path, params={"after": after, "wait": wait})
         assert reply.status_code == 200, reply.text
         items: list[dict[str, Any]] = reply.json()["items"]

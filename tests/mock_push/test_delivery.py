@@ -1,5 +1,6 @@
 """Storing, expiring, collapsing and waiting, as FCM does it for a phone that is away."""
 
+import asyncio
 import threading
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -68,7 +69,7 @@ def test_four_weeks_are_the_default_ttl(mock: RunningMock, sdk: firebase_admin.A
     mock.clock.pass_seconds(27 * 24 * 3600)
     assert mock.read(phone) != []
     other = mock.phone()
-    mock.world.phones.inbox(other).put(incoming(received_at=mock.clock.now()))
+    put(mock.world.phones.inbox(other), incoming(received_at=mock.clock.now()))
     mock.clock.pass_seconds(28 * 24 * 3600 + 1)
     assert mock.read(other) == []
 
@@ -113,7 +114,7 @@ def hold(mock: RunningMock, phone: str, *, wait: float = 20) -> "Future[Any]":
     threading.Thread(target=run, daemon=True).start()
     inbox = mock.world.phones.inbox(phone)
     deadline = monotonic() + 10
-    while not inbox._waiting and monotonic() < deadline:
+    while not inbox.waiting and monotonic() < deadline:
         sleep(0.005)
     return future
 
@@ -198,28 +199,44 @@ def incoming(
     )
 
 
+def put(inbox: Inbox, message: Incoming) -> None:
+    inbox.put(message, now=message.received_at)
+
+
 def test_the_hundred_and_first_stored_message_discards_them_all() -> None:
     inbox = Inbox(1)
     for number in range(101):
-        inbox.put(incoming(str(number)))
+        put(inbox, incoming(str(number)))
     notice, last = inbox.take(after=0, now=NOW)
     assert notice.content.message == {"messageType": "deleted_messages"}
     assert last.content.message == {"data": {"rid": "100"}}
     assert notice.n > last.n - 2
 
 
+async def test_what_was_stored_while_a_phone_was_away_comes_first() -> None:
+    inbox = Inbox(1)
+    waiting = asyncio.create_task(inbox.wait(5, now=NOW))
+    await asyncio.sleep(0)
+    assert inbox.waiting == 1
+    inbox.put(incoming("first"), now=NOW, away=True)
+    inbox.put(incoming("second"), now=NOW)
+    found = [item.content.message["data"] for item in inbox.take(after=0, now=NOW)]
+    await waiting
+    assert found == [{"rid": "first"}, {"rid": "second"}]
+
+
 def test_the_last_second_of_a_ttl_is_over() -> None:
     inbox = Inbox(1)
-    inbox.put(incoming(ttl_seconds=30))
+    put(inbox, incoming(ttl_seconds=30))
     assert inbox.take(after=0, now=NOW + timedelta(seconds=30)) == []
-    inbox.put(incoming(ttl_seconds=30))
+    put(inbox, incoming(ttl_seconds=30))
     assert len(inbox.take(after=0, now=NOW + timedelta(seconds=29.9))) == 1
 
 
 def test_a_message_that_is_now_or_never_replaces_nothing() -> None:
     inbox = Inbox(1)
-    inbox.put(incoming("kept", key="k"))
-    inbox.put(incoming("gone", key="k", ttl_seconds=0))
+    put(inbox, incoming("kept", key="k"))
+    put(inbox, incoming("gone", key="k", ttl_seconds=0))
     [item] = inbox.take(after=0, now=NOW)
     assert item.content.message == {"data": {"rid": "kept"}}
 
@@ -227,9 +244,9 @@ def test_a_message_that_is_now_or_never_replaces_nothing() -> None:
 def test_expired_messages_take_no_room() -> None:
     inbox = Inbox(1)
     for number in range(100):
-        inbox.put(incoming(str(number), ttl_seconds=1))
+        put(inbox, incoming(str(number), ttl_seconds=1))
     later = NOW + timedelta(seconds=2)
-    inbox.put(incoming("new", received_at=later))
+    put(inbox, incoming("new", received_at=later))
     [item] = inbox.take(after=0, now=later)
     assert item.content.message == {"data": {"rid": "new"}}
 
@@ -238,14 +255,14 @@ def test_registrations_survive_a_restart_and_cursors_stay_good(tmp_path: Path) -
     before = Phones(Disk(tmp_path), Draw())
     kept, gone = (before.register(kind="token", project="p1") for _ in range(2))
     before.unregister(gone.registration)
-    before.inbox(kept.registration).put(incoming())
+    put(before.inbox(kept.registration), incoming())
     [seen] = before.inbox(kept.registration).take(after=0, now=NOW)
     after = Phones(Disk(tmp_path), Draw())
     assert after.find(kept.registration) == kept
     assert after.find(gone.registration) is None
     with pytest.raises(NotFoundError):
         after.inbox(gone.registration)
-    after.inbox(kept.registration).put(incoming("new"))
+    put(after.inbox(kept.registration), incoming("new"))
     [new] = after.inbox(kept.registration).take(after=seen.n, now=NOW)
     assert (seen.n, new.n) == (1, NUMBERS_PER_GENERATION + 1)
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BELOW = ("mock_push.status", "mock_push.clock", "mock_push.draw", "mock_push.disk")
-ROOMS = ("oauth", "fcm", "phones")
+BELOW = tuple(
+    f"mock_push.{name}" for name in ("status", "clock", "draw", "disk", "box", "transit", "waiting")
+)
+ROOMS = ("oauth", "fcm", "phones", "mail", "telegram", "faults")
 
 
 def imports(path: Path) -> set[str]:

@@ -1,6 +1,9 @@
 """The mock as a program: how it starts, what it refuses, what survives."""
 
 import json
+import signal
+import ssl
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +105,61 @@ def test_the_command_writes_a_service_account(tmp_path: Path) -> None:
     again = CliRunner().invoke(main, [*arguments, "--data", str(data)])
     assert again.exit_code == 1
     assert "exists" in again.output
+
+
+def test_the_program_says_where_mail_and_tls_are(tmp_path: Path) -> None:
+    ports = ("--port", "0", "--smtp-port", "0", "--tls-port", "0")
+    command = [sys.executable, "-m", "mock_push", *ports]
+    with subprocess.Popen(  # noqa: S603 our own
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as mock:
+        assert mock.stdout is not None
+        assert mock.stderr is not None
+        http, tls, smtp, authority = (mock.stdout.readline().strip().split()[-1] for _ in range(4))
+        try:
+            out = tmp_path / "bot.json"
+            url = ("--url", http)
+            made = CliRunner().invoke(main, ["telegram-bot", "--out", str(out), *url])
+            assert made.exit_code == 0, made.output
+            api = f"{tls}/bot{json.loads(out.read_text())['token']}/getMe"
+            with httpx.Client(verify=ssl.create_default_context(cafile=authority)) as trusting:
+                assert trusting.get(api).json()["result"]["username"] == "tripcord_bot"
+                refused = trusting.get(api.replace("getMe", "sendMessage"))
+                assert refused.status_code == 400
+                addresses = httpx.get(f"{http}/mock/addresses").json()
+                mock.terminate()
+                assert mock.wait(timeout=10) == 128 + signal.SIGTERM
+            assert mock.stderr.read() == ""  # a refusal is no news, and its path has the token
+        finally:
+            mock.kill()
+    assert addresses == {"http": http, "tls": tls, "smtp": smtp, "authority_file": authority}
+    assert not Path(authority).exists()  # without --data it was for this run only
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        (["smtp-account", "--username", "tripcord"], ["--username", "../x"]),
+        (["telegram-bot", "--username", "tripcord_bot"], ["--username", "tripcord"]),
+    ],
+)
+def test_the_commands_write_logins(tmp_path: Path, command: list[str], wrong: list[str]) -> None:
+    out, data = tmp_path / "login.json", tmp_path / "data"
+    where = ["--out", str(out), "--url", "http://127.0.0.1:8085", "--data", str(data)]
+    made = CliRunner().invoke(main, [*command, *where])
+    assert made.exit_code == 0, made.output
+    login = json.loads(out.read_text())
+    secret = login.get("password") or login["token"]
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    [known] = [path for path in data.rglob("*.json") if path.is_file()]
+    assert secret not in known.read_text() + made.output
+    refused = CliRunner().invoke(main, [command[0], *where, "--replace", *wrong])
+    assert refused.exit_code == 1
+    assert json.loads(out.read_text()) == login
+
+
+def test_help_names_every_command_and_option() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    options = {name for option in main.params for name in option.opts}
+    assert {name for name in (*options, *main.commands) if name not in result.output} == set()
