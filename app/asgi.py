@@ -52,6 +52,7 @@ from app.api.strict import StrictRequest
 from app.api.token_nodes import TokenNodeController
 from app.api.tokens import TokenController
 from app.api.traders import TraderController
+from app.api.venues import VenueController
 from app.api.webhooks import WebhookController
 from app.config import ApiSettings, ConfigurationRefused, load
 from app.core.errors import DomainError
@@ -104,6 +105,7 @@ CONTROLLERS = (
     TokenController,
     TokenNodeController,
     TraderController,
+    VenueController,
     WebhookController,
 )
 

@@ -1,13 +1,21 @@
 """Venue id to the half of the dialect that reads answers. Does not load ccxt."""
 
+from collections.abc import Callable
 from functools import cache
 
 from app.exchanges.binance_answers import BinanceAnswers
 from app.exchanges.dialect import Answers
-from app.exchanges.venues import venue
+from app.exchanges.kraken.answers import KrakenAnswers
+from app.exchanges.venues import DialectName, Venue, spoken
+
+_ANSWERS: dict[DialectName, Callable[[Venue], Answers]] = {
+    "binance": lambda row: BinanceAnswers(row.id),
+    "kraken": lambda row: KrakenAnswers(row.id),
+}
 
 
 @cache
 def answers_of(venue_id: str) -> Answers:
-    """The answers of an enabled venue, or VenueUnknown."""
-    return BinanceAnswers(venue(venue_id).id)
+    """The answers of a venue whose dialect we speak, or VenueUnknown."""
+    row, name = spoken(venue_id)
+    return _ANSWERS[name](row)

@@ -1,32 +1,44 @@
 """The venues by name: where they are, what they can do, how long we wait.
 
-A venue without a dialect (a table that reads its requests back) is not in this list.
+A venue without a dialect (a table that reads its requests back) is not in this list, except one
+that is gone. One row is one product of a venue, because venues name different things alike: on
+Bybit "BTCUSDT" is a spot market and a perpetual, and a grant must not mean both.
 """
 
 import re
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from app.exchanges.errors import VenueUnknown
+from app.exchanges.models import Product
 
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}\Z")
 
 
+Status = Literal["tradable", "dialect", "gone"]
+"""`tradable`: linked, priced and sent. `dialect`: requests are built, read back and proven, answers
+read, but the courier has no market and price feed for it yet, so no key can be linked. `gone`: the
+venue is no more."""
+DialectName = Literal["binance", "kraken"]
+
+
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
-    """One venue.
+    """One product of one venue.
 
     `base_url` is scheme and host without a path; None for the sandbox, which gets its own from
-    `sandbox_at`. `emergency_url` is where a person deletes a key by hand. `can_delete_key` says
-    whether the interface offers that. `receive_window_ms` is how long after its timestamp the
-    venue takes a signed request; `answer_seconds` is how long `courier` waits for one answer.
-    `secret_in_clear` says that the venue wants a secret in a header (P4 names these).
+    `sandbox_at`. `other_hosts` are the few paths that the venue serves elsewhere, by prefix.
+    `emergency_url` is where a person deletes a key by hand. `can_delete_key` says whether the
+    interface offers that. `receive_window_ms` is how long after its timestamp the venue takes a
+    signed request; `answer_seconds` is how long `courier` waits for one answer. `secret_in_clear`
+    says that the venue wants a secret in a header (P4 names these). `settles_in` is set where a row
+    stands only for the contracts that settle in one asset.
     """
 
     id: str
     title: str
-    dialect: Literal["binance"]
+    dialect: DialectName | None
     base_url: str | None
     emergency_url: str | None
     can_delete_key: bool
@@ -34,12 +46,48 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     connect_seconds: int
     answer_seconds: int
     secret_in_clear: bool = False
-    enabled: bool = True
+    status: Status = "tradable"
+    family: str = ""
+    product: Product = "spot"
+    settles_in: str | None = None
+    other_hosts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def enabled(self) -> bool:
+        return self.status == "tradable"
+
+
+def _untraded(
+    venue_id: str,
+    family: str,
+    title: str,
+    dialect: DialectName,
+    base_url: str,
+    emergency_url: str,
+    **changes: Any,
+) -> Venue:
+    fields: dict[str, Any] = {
+        "can_delete_key": False,
+        "receive_window_ms": 10_000,
+        "connect_seconds": 3,
+        "answer_seconds": 10,
+        "status": "dialect",
+    }
+    return Venue(
+        id=venue_id,
+        family=family,
+        title=title,
+        dialect=dialect,
+        base_url=base_url,
+        emergency_url=emergency_url,
+        **(fields | changes),
+    )
 
 
 _ROWS = (
     Venue(
         id="binance",
+        family="binance",
         title="Binance",
         dialect="binance",
         base_url="https://api.binance.com",
@@ -52,6 +100,7 @@ _ROWS = (
     ),
     Venue(
         id="sandbox",
+        family="sandbox",
         title="Sandbox",
         dialect="binance",
         base_url=None,
@@ -61,16 +110,41 @@ _ROWS = (
         connect_seconds=3,
         answer_seconds=10,
     ),
-)
+    _untraded(
+        "kraken", "kraken", "Kraken", "kraken",
+        "https://api.kraken.com", "https://pro.kraken.com/app/settings/api",
+    ),
+    Venue(
+        id="ftx",
+        family="ftx",
+        title="FTX",
+        dialect=None,
+        base_url=None,
+        emergency_url=None,
+        can_delete_key=False,
+        receive_window_ms=0,
+        connect_seconds=0,
+        answer_seconds=0,
+        status="gone",
+    ),
+)  # fmt: skip
 VENUES = MappingProxyType({row.id: row for row in _ROWS})
 
 
 def venue(venue_id: str) -> Venue:
-    """Row of an enabled venue, or raise VenueUnknown."""
+    """Row of a venue that keys can be linked to, or raise VenueUnknown."""
     row = VENUES.get(venue_id)
     if row is None or not row.enabled:
         raise VenueUnknown
     return row
+
+
+def spoken(venue_id: str) -> tuple[Venue, DialectName]:
+    """Row of a venue whose dialect we speak, tradable or not yet, or raise VenueUnknown."""
+    row = VENUES.get(venue_id)
+    if row is None or row.dialect is None:
+        raise VenueUnknown
+    return row, row.dialect
 
 
 def sandbox_at(url: str) -> Venue:

@@ -1,0 +1,7 @@
+"""Every venue there is a case for."""
+
+from tests.exchanges.cases.case import Case
+from tests.exchanges.cases.kraken import KRAKEN
+
+CASES: tuple[Case, ...] = (KRAKEN,)
+IDS = [case.venue_id for case in CASES]
