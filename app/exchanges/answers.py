@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from app.exchanges.binance_answers import BinanceAnswers
+from app.exchanges.bybit.answers import BybitAnswers
 from app.exchanges.dialect import Answers
 from app.exchanges.kraken.answers import KrakenAnswers
 from app.exchanges.venues import DialectName, Venue, spoken
@@ -11,6 +12,7 @@ from app.exchanges.venues import DialectName, Venue, spoken
 _ANSWERS: dict[DialectName, Callable[[Venue], Answers]] = {
     "binance": lambda row: BinanceAnswers(row.id),
     "kraken": lambda row: KrakenAnswers(row.id),
+    "bybit": BybitAnswers,
 }
 
 

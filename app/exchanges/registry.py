@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from app.exchanges.binance import BinanceDialect
+from app.exchanges.bybit.requests import BybitDialect
 from app.exchanges.dialect import Dialect
 from app.exchanges.kraken.requests import KrakenDialect
 from app.exchanges.venues import DialectName, Venue, spoken
@@ -11,6 +12,7 @@ from app.exchanges.venues import DialectName, Venue, spoken
 _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
     "binance": BinanceDialect,
     "kraken": KrakenDialect,
+    "bybit": BybitDialect,
 }
 
 

@@ -21,7 +21,7 @@ Status = Literal["tradable", "dialect", "gone"]
 """`tradable`: linked, priced and sent. `dialect`: requests are built, read back and proven, answers
 read, but the courier has no market and price feed for it yet, so no key can be linked. `gone`: the
 venue is no more."""
-DialectName = Literal["binance", "kraken"]
+DialectName = Literal["binance", "kraken", "bybit"]
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +84,7 @@ def _untraded(
     )
 
 
+_BYBIT_KEYS = "https://www.bybit.com/app/user/api-management"
 _ROWS = (
     Venue(
         id="binance",
@@ -113,6 +114,17 @@ _ROWS = (
     _untraded(
         "kraken", "kraken", "Kraken", "kraken",
         "https://api.kraken.com", "https://pro.kraken.com/app/settings/api",
+    ),
+    _untraded(
+        "bybit-spot", "bybit", "Bybit", "bybit", "https://api.bybit.com", _BYBIT_KEYS,
+    ),
+    _untraded(
+        "bybit-linear", "bybit", "Bybit", "bybit", "https://api.bybit.com", _BYBIT_KEYS,
+        product="linear", settles_in="USDT",
+    ),
+    _untraded(
+        "bybit-inverse", "bybit", "Bybit", "bybit", "https://api.bybit.com", _BYBIT_KEYS,
+        product="inverse",
     ),
     Venue(
         id="ftx",
