@@ -7,12 +7,14 @@ from app.exchanges.binance_answers import BinanceAnswers
 from app.exchanges.bybit.answers import BybitAnswers
 from app.exchanges.dialect import Answers
 from app.exchanges.kraken.answers import KrakenAnswers
+from app.exchanges.okx.answers import OkxAnswers
 from app.exchanges.venues import DialectName, Venue, spoken
 
 _ANSWERS: dict[DialectName, Callable[[Venue], Answers]] = {
     "binance": lambda row: BinanceAnswers(row.id),
     "kraken": lambda row: KrakenAnswers(row.id),
     "bybit": BybitAnswers,
+    "okx": lambda row: OkxAnswers(row.id),
 }
 
 

@@ -27,7 +27,7 @@ Fields = Mapping[str, Any]
 _VALUE = re.compile(r"(?:[A-Za-z0-9._-]|%3A){1,96}\Z")
 _NAME = re.compile(r"[A-Za-z_]{1,32}\Z")
 _PLAIN = re.compile(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?\Z")
-_CLEAR = re.compile(r"[\x21-\x7e]{1,1024}\Z")
+_CLEAR = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?\Z")
 _SIGNATURES: dict[Spelling, str] = {
     "hex": r"[0-9a-f]{64}",
     "base64": r"[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==",

@@ -17,6 +17,7 @@ from app.exchanges.models import (
 
 OK = 200
 _MEANS = Context(prec=28)
+_EXACT = Context(prec=60)
 
 
 class Reading:
@@ -56,6 +57,11 @@ def accepted(venue_order_id: str, client_order_id: str | None = None) -> OrderOu
 
 def average(filled_quote: Decimal, filled: Decimal) -> Decimal | None:
     return _MEANS.divide(filled_quote, filled) if filled else None
+
+
+def product(price: Decimal, quantity: Decimal) -> Decimal:
+    """Exact, whatever the process's decimal context is."""
+    return _EXACT.multiply(price, quantity)
 
 
 def side_of(entry: dict[str, Any], name: str, buy: str, sell: str) -> Side:

@@ -7,12 +7,14 @@ from app.exchanges.binance import BinanceDialect
 from app.exchanges.bybit.requests import BybitDialect
 from app.exchanges.dialect import Dialect
 from app.exchanges.kraken.requests import KrakenDialect
+from app.exchanges.okx.requests import OkxDialect
 from app.exchanges.venues import DialectName, Venue, spoken
 
 _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
     "binance": BinanceDialect,
     "kraken": KrakenDialect,
     "bybit": BybitDialect,
+    "okx": OkxDialect,
 }
 
 

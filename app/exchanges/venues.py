@@ -21,7 +21,7 @@ Status = Literal["tradable", "dialect", "gone"]
 """`tradable`: linked, priced and sent. `dialect`: requests are built, read back and proven, answers
 read, but the courier has no market and price feed for it yet, so no key can be linked. `gone`: the
 venue is no more."""
-DialectName = Literal["binance", "kraken", "bybit"]
+DialectName = Literal["binance", "kraken", "bybit", "okx"]
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +125,10 @@ _ROWS = (
     _untraded(
         "bybit-inverse", "bybit", "Bybit", "bybit", "https://api.bybit.com", _BYBIT_KEYS,
         product="inverse",
+    ),
+    _untraded(
+        "okx", "okx", "OKX", "okx", "https://www.okx.com", "https://www.okx.com/account/my-api",
+        secret_in_clear=True,
     ),
     Venue(
         id="ftx",

@@ -3,6 +3,7 @@
 from tests.exchanges.cases.bybit import BYBIT
 from tests.exchanges.cases.case import Case
 from tests.exchanges.cases.kraken import KRAKEN
+from tests.exchanges.cases.okx import OKX
 
-CASES: tuple[Case, ...] = (KRAKEN, *BYBIT)
+CASES: tuple[Case, ...] = (KRAKEN, *BYBIT, OKX)
 IDS = [case.venue_id for case in CASES]
