@@ -5,6 +5,7 @@ from functools import cache
 
 from app.exchanges.binance_answers import BinanceAnswers
 from app.exchanges.bybit.answers import BybitAnswers
+from app.exchanges.coinbase.answers import CoinbaseAnswers
 from app.exchanges.dialect import Answers
 from app.exchanges.kraken.answers import KrakenAnswers
 from app.exchanges.okx.answers import OkxAnswers
@@ -15,6 +16,7 @@ _ANSWERS: dict[DialectName, Callable[[Venue], Answers]] = {
     "kraken": lambda row: KrakenAnswers(row.id),
     "bybit": BybitAnswers,
     "okx": lambda row: OkxAnswers(row.id),
+    "coinbase": lambda row: CoinbaseAnswers(row.id),
 }
 
 

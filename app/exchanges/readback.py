@@ -5,6 +5,7 @@ scheme (which headers and which signed message belong to such a request). Writte
 purpose: a fault there must not agree with itself here.
 """
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -184,6 +185,14 @@ def check_message(request: Unsigned | SignedRequest, message: bytes, algorithm: 
             raise RequestMismatch(rule="message")
         if request.algorithm != algorithm:
             raise RequestMismatch(rule="algorithm")
+
+
+def from_base64url(text: str) -> str:
+    """Decode a segment of a token, or raise RequestMismatch."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    except ValueError:
+        raise RequestMismatch(rule="spelling") from None
 
 
 def _check_clear(request: Unsigned | SignedRequest, found: str) -> None:

@@ -113,6 +113,10 @@ class Recording:
         # ccxt would put its broker tag in here; the id is always ours.
         raise RequestRefused(rule="client_order_id")
 
+    def random_bytes(self, length: int) -> str:
+        # ccxt's come from `random`, and are a digit short one time in sixteen.
+        return secrets.token_hex(length)
+
     def set_last_request(self, request: object) -> None:
         """Keep nothing: ccxt would remember URL, headers and body on the instance."""
 

@@ -5,6 +5,7 @@ from functools import cache
 
 from app.exchanges.binance import BinanceDialect
 from app.exchanges.bybit.requests import BybitDialect
+from app.exchanges.coinbase.requests import CoinbaseDialect
 from app.exchanges.dialect import Dialect
 from app.exchanges.kraken.requests import KrakenDialect
 from app.exchanges.okx.requests import OkxDialect
@@ -15,6 +16,7 @@ _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
     "kraken": KrakenDialect,
     "bybit": BybitDialect,
     "okx": OkxDialect,
+    "coinbase": CoinbaseDialect,
 }
 
 

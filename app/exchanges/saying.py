@@ -1,6 +1,7 @@
 """What every venue's table needs: our words, checked, before they become a venue's."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -42,6 +43,12 @@ def check_shape(order: VenueOrder) -> None:
     for amount in (order.quantity, order.price):
         if amount is not None and (not amount.is_finite() or amount <= 0):
             raise RequestRefused(rule="amount")
+
+
+def iso_time(unix_ms: int) -> str:
+    """ISO 8601 with milliseconds and "Z"."""
+    moment = datetime.fromtimestamp(unix_ms // 1000, tz=UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03}Z"
 
 
 def plain(amount: Decimal) -> str:

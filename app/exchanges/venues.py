@@ -21,7 +21,7 @@ Status = Literal["tradable", "dialect", "gone"]
 """`tradable`: linked, priced and sent. `dialect`: requests are built, read back and proven, answers
 read, but the courier has no market and price feed for it yet, so no key can be linked. `gone`: the
 venue is no more."""
-DialectName = Literal["binance", "kraken", "bybit", "okx"]
+DialectName = Literal["binance", "kraken", "bybit", "okx", "coinbase"]
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +129,11 @@ _ROWS = (
     _untraded(
         "okx", "okx", "OKX", "okx", "https://www.okx.com", "https://www.okx.com/account/my-api",
         secret_in_clear=True,
+    ),
+    _untraded(
+        "coinbase", "coinbase", "Coinbase Advanced", "coinbase",
+        "https://api.coinbase.com", "https://portal.cdp.coinbase.com/access/api",
+        receive_window_ms=60_000,  # a token lives two minutes; ours is the shorter
     ),
     Venue(
         id="ftx",

@@ -2,10 +2,9 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from app.exchanges import pinning, reading, strictjson
-from app.exchanges.client_ids import client_order_id
+from app.exchanges.client_ids import of_wire_uuid
 from app.exchanges.dialect import Verb
 from app.exchanges.errors import PermissionsRefused, VenueAnswerUnknown, VenueSaidNo
 from app.exchanges.models import (
@@ -176,13 +175,9 @@ def _seconds(inside: dict[str, Any], name: str) -> datetime | None:
 
 def _client_id(row: dict[str, Any]) -> str | None:
     """Our own spelling of our ids; anybody else's as it is."""
-    text = row.get("cl_ord_id")
-    if text in (None, ""):
+    if row.get("cl_ord_id") in (None, ""):
         return None
-    try:
-        return client_order_id(UUID(text))
-    except (ValueError, AttributeError, TypeError):
-        return strictjson.text(row, "cl_ord_id")
+    return of_wire_uuid(strictjson.text(row, "cl_ord_id"))
 
 
 def _closed(txid: str | None, row: dict[str, Any]) -> OrderOutcome:

@@ -1,7 +1,6 @@
 """OKX's table and scheme, from its documents "Place order" and "REST Authentication"."""
 
 import re
-from datetime import UTC, datetime
 
 from app.exchanges import readback, saying
 from app.exchanges.errors import RequestRefused
@@ -45,7 +44,7 @@ class OkxScheme:
 
     def check(self, request: Unsigned | SignedRequest, facts: Facts) -> None:
         check_api_key_id(facts.api_key_id)
-        now = time_of(facts.now_ms)
+        now = saying.iso_time(facts.now_ms)
         headers = {"OK-ACCESS-KEY": facts.api_key_id, "OK-ACCESS-TIMESTAMP": now}
         if facts.method == "POST":
             headers["Content-Type"] = "application/json"
@@ -57,12 +56,6 @@ class OkxScheme:
         )
         message = (now + facts.method + facts.target + facts.body).encode()
         readback.check_message(request, message, self.algorithm)
-
-
-def time_of(now_ms: int) -> str:
-    """ISO 8601 with milliseconds, as the header wants it."""
-    moment = datetime.fromtimestamp(now_ms // 1000, tz=UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{now_ms % 1000:03}Z"
 
 
 def check_api_key_id(api_key_id: str) -> None:

@@ -2,8 +2,9 @@
 
 from tests.exchanges.cases.bybit import BYBIT
 from tests.exchanges.cases.case import Case
+from tests.exchanges.cases.coinbase import COINBASE
 from tests.exchanges.cases.kraken import KRAKEN
 from tests.exchanges.cases.okx import OKX
 
-CASES: tuple[Case, ...] = (KRAKEN, *BYBIT, OKX)
+CASES: tuple[Case, ...] = (KRAKEN, *BYBIT, OKX, COINBASE)
 IDS = [case.venue_id for case in CASES]

@@ -14,6 +14,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.core.secret import Secret
 from app.exchanges.answers import answers_of
@@ -133,6 +137,8 @@ class Case(msgspec.Struct, kw_only=True):
     venue_order_id: str | None = None
     reads: Sequence[tuple[ReadTarget, Theirs]]
     samples: Samples
+    loose: Callable[[SignedRequest], tuple[str, ...]] = lambda _: ()
+    """What else may differ in a signed request: a nonce that only the signature covers."""
 
     @property
     def dialect(self) -> Dialect:
@@ -193,12 +199,21 @@ class Case(msgspec.Struct, kw_only=True):
         """What the HSM would answer, from a secret these tests do hold."""
         if unsigned.algorithm == "bearer":
             return b""
+        if unsigned.algorithm == "es256":
+            return ec_sign(self.secret, unsigned.message)
         name = unsigned.algorithm.removeprefix("hmac-")
         return hmac.digest(self.secret, unsigned.message, getattr(hashlib, name))
 
     def signed(self, unsigned: Unsigned, signature: bytes | None = None) -> SignedRequest:
         clear = None if self.clear is None else Secret(self.clear.encode())
         return attach(unsigned, self.sign(unsigned) if signature is None else signature, clear)
+
+
+def ec_sign(pem: bytes, message: bytes) -> bytes:
+    """r || s over P-256, as the HSM answers."""
+    key: Any = load_pem_private_key(pem, None)
+    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def seen(exchange: Any, theirs: Theirs) -> Seen:
