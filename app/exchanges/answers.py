@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from app.exchanges.binance_answers import BinanceAnswers
+from app.exchanges.binance_futures.answers import FuturesAnswers
 from app.exchanges.bybit.answers import BybitAnswers
 from app.exchanges.coinbase.answers import CoinbaseAnswers
 from app.exchanges.dialect import Answers
@@ -15,6 +16,7 @@ _ANSWERS: dict[DialectName, Callable[[Venue], Answers]] = {
     "binance": lambda row: BinanceAnswers(row.id),
     "kraken": lambda row: KrakenAnswers(row.id),
     "bybit": BybitAnswers,
+    "binance-futures": FuturesAnswers,
     "okx": lambda row: OkxAnswers(row.id),
     "coinbase": lambda row: CoinbaseAnswers(row.id),
 }

@@ -13,21 +13,25 @@ from app.exchanges.venues import Venue
 
 _ORIGIN = "https://api.binance.com"
 """What ccxt puts in front of a spot path, whatever the venue's row says."""
+_AMERICAN_ORIGIN = "https://api.binance.us"
 
 
 class BinanceDialect(Building, BinanceAnswers):
-    """Both halves of the dialect for one venue row (`binance`, `sandbox`)."""
+    """Both halves of the dialect for one venue row (`binance`, `sandbox`, `binance-us`)."""
 
     def __init__(self, row: Venue) -> None:
         super().__init__(row.id)
+        american = row.id == "binance-us"
         recorder = Recorder(
-            ccxt.binance,
+            ccxt.binanceus if american else ccxt.binance,
             venue=row.id,
-            origin=_ORIGIN,
+            origin=_AMERICAN_ORIGIN if american else _ORIGIN,
             options=options_of(row, "spot"),
         )
         scheme = binance_check.QuerySignature(row.receive_window_ms)
         self._begin(recorder, binance_check.SpotTable(), scheme, tail=binance_check.TAIL)
+        if american:  # no call there tells the rights of a key
+            self._reads = self._reads - {"permissions"}
 
     def _check_key(self, api_key_id: str) -> None:
         binance_check.check_api_key_id(api_key_id)

@@ -47,11 +47,6 @@ class QuerySignature:
 
 
 class SpotTable:
-    """`permissions_path` is None where the venue has no call that tells a key's rights."""
-
-    def __init__(self, permissions_path: str | None = "/sapi/v1/account/apiRestrictions") -> None:
-        self._permissions_path = permissions_path
-
     def wanted_of(self, expected: Expected) -> Wanted:
         match expected:
             case VenueOrder():
@@ -71,8 +66,8 @@ class SpotTable:
 
     def _read(self, target: ReadTarget) -> tuple[str, Fields]:
         match target.kind:
-            case "permissions" if self._permissions_path is not None:
-                return self._permissions_path, {}
+            case "permissions":
+                return "/sapi/v1/account/apiRestrictions", {}
             case "balances":
                 return "/api/v3/account", {}
             case "open_orders":

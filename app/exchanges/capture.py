@@ -39,17 +39,20 @@ class Recorder:
         options: dict[str, Any],
         describe: Describe | None = None,
         without_headers: tuple[str, ...] = (),
+        other_hosts: tuple[tuple[str, str], ...] = (),
         clear: Literal["passphrase", "bearer"] | None = None,
     ) -> None:
         """`describe` makes ccxt's market from a raw entry (default: ccxt's own `parse_market`).
 
         `without_headers` are broker tags, which ccxt adds unsigned and we leave out on purpose.
+        `other_hosts` are the few paths, by prefix, that the venue serves elsewhere.
         `clear` says that a secret goes into a header besides the signature, or in its place.
         """
         self._venue = venue
-        self._origin = origin
         self._describe = describe
         self._without_headers = without_headers
+        self._places = [(f"{host}{prefix}", host) for prefix, host in other_hosts]
+        self._places.append((f"{origin}/", origin))
         self._clear = clear
         config = {
             "apiKey": "",
@@ -100,12 +103,13 @@ class Recorder:
         if tape.request is None or tape.algorithm is None:
             raise RequestRefused(rule="no_signature")
         url, method, headers, body = tape.request
-        if method not in _METHODS or not url.startswith(self._origin + "/"):
+        host = next((host for start, host in self._places if url.startswith(start)), None)
+        if method not in _METHODS or host is None:
             raise RequestRefused(rule="origin")
         return Unsigned(
             venue=self._venue,
             method=_METHODS[method],
-            path_and_query=url.removeprefix(self._origin),
+            path_and_query=url.removeprefix(host),
             headers=tuple(
                 (name, value)
                 for name, value in headers.items()

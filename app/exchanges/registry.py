@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from app.exchanges.binance import BinanceDialect
+from app.exchanges.binance_futures.requests import FuturesDialect
 from app.exchanges.bybit.requests import BybitDialect
 from app.exchanges.coinbase.requests import CoinbaseDialect
 from app.exchanges.dialect import Dialect
@@ -16,6 +17,7 @@ _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
     "kraken": KrakenDialect,
     "bybit": BybitDialect,
     "okx": OkxDialect,
+    "binance-futures": FuturesDialect,
     "coinbase": CoinbaseDialect,
 }
 

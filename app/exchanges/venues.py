@@ -21,7 +21,7 @@ Status = Literal["tradable", "dialect", "gone"]
 """`tradable`: linked, priced and sent. `dialect`: requests are built, read back and proven, answers
 read, but the courier has no market and price feed for it yet, so no key can be linked. `gone`: the
 venue is no more."""
-DialectName = Literal["binance", "kraken", "bybit", "okx", "coinbase"]
+DialectName = Literal["binance", "kraken", "binance-futures", "bybit", "okx", "coinbase"]
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +84,8 @@ def _untraded(
     )
 
 
+_BINANCE_KEYS = "https://www.binance.com/en/my/settings/api-management"
+_BINANCE_RIGHTS = (("/sapi/", "https://api.binance.com"),)
 _BYBIT_KEYS = "https://www.bybit.com/app/user/api-management"
 _ROWS = (
     Venue(
@@ -92,7 +94,7 @@ _ROWS = (
         title="Binance",
         dialect="binance",
         base_url="https://api.binance.com",
-        emergency_url="https://www.binance.com/en/my/settings/api-management",
+        emergency_url=_BINANCE_KEYS,
         # Binance offers key deletion for broker sub-accounts only.
         can_delete_key=False,
         receive_window_ms=10_000,  # ccxt's own value; the venue's maximum is 60,000
@@ -134,6 +136,18 @@ _ROWS = (
         "coinbase", "coinbase", "Coinbase Advanced", "coinbase",
         "https://api.coinbase.com", "https://portal.cdp.coinbase.com/access/api",
         receive_window_ms=60_000,  # a token lives two minutes; ours is the shorter
+    ),
+    _untraded(
+        "binance-usdm", "binance-futures", "Binance USD-M futures", "binance-futures",
+        "https://fapi.binance.com", _BINANCE_KEYS, product="linear", other_hosts=_BINANCE_RIGHTS,
+    ),
+    _untraded(
+        "binance-coinm", "binance-futures", "Binance COIN-M futures", "binance-futures",
+        "https://dapi.binance.com", _BINANCE_KEYS, product="inverse", other_hosts=_BINANCE_RIGHTS,
+    ),
+    _untraded(
+        "binance-us", "binance-us", "Binance.US", "binance",
+        "https://api.binance.us", "https://www.binance.us/settings/api-management",
     ),
     Venue(
         id="ftx",

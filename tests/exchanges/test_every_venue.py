@@ -20,8 +20,8 @@ _OTHER_ID = "tc01kA9ZbQ7rYx2LmN3pQ4sU"
 
 
 def test_every_venue_with_a_dialect_has_a_case() -> None:
-    spoken = {row.id for row in VENUES.values() if row.dialect not in (None, "binance")}
-    assert spoken == set(IDS)
+    spoken = {row.id for row in VENUES.values() if row.dialect is not None}
+    assert spoken - {"binance", "sandbox"} == set(IDS)
 
 
 @_EVERY

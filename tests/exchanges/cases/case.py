@@ -117,6 +117,7 @@ class Case(msgspec.Struct, kw_only=True):
 
     venue_id: str
     origin: str
+    other_origins: tuple[tuple[str, str], ...] = ()
     api_key_id: str
     secret: bytes
     algorithm: str

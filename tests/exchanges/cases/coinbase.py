@@ -38,10 +38,8 @@ _ENTRY: dict[str, Any] = {
     "view_only": False,
     "price_increment": "0.01",
 }
-_KEY = "/".join(
-    ("organizations", "3b910e93-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
-     "apiKeys", "d2efa49a-369c-43d7-a60e-ae26e28853c2")
-)  # fmt: skip
+_ORGANIZATION = "3b910e93-1a2b-4c3d-8e4f-5a6b7c8d9e0f"
+_KEY = f"organizations/{_ORGANIZATION}/apiKeys/d2efa49a-369c-43d7-a60e-ae26e28853c2"
 _PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(
     Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
 )
