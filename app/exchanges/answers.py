@@ -5,6 +5,8 @@ from functools import cache
 
 from app.exchanges.binance_answers import BinanceAnswers
 from app.exchanges.binance_futures.answers import FuturesAnswers
+from app.exchanges.bingx.answers import BingxAnswers
+from app.exchanges.bitget.answers import BitgetAnswers
 from app.exchanges.bybit.answers import BybitAnswers
 from app.exchanges.coinbase.answers import CoinbaseAnswers
 from app.exchanges.dialect import Answers
@@ -17,6 +19,8 @@ _ANSWERS: dict[DialectName, Callable[[Venue], Answers]] = {
     "kraken": lambda row: KrakenAnswers(row.id),
     "bybit": BybitAnswers,
     "binance-futures": FuturesAnswers,
+    "bitget": lambda row: BitgetAnswers(row.id),
+    "bingx": lambda row: BingxAnswers(row.id),
     "okx": lambda row: OkxAnswers(row.id),
     "coinbase": lambda row: CoinbaseAnswers(row.id),
 }

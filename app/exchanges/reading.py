@@ -64,6 +64,14 @@ def product(price: Decimal, quantity: Decimal) -> Decimal:
     return _EXACT.multiply(price, quantity)
 
 
+def total(entry: dict[str, Any], *names: str) -> Decimal:
+    """Sum of some fields of one entry."""
+    found = Decimal(0)
+    for name in names:
+        found = _EXACT.add(found, strictjson.decimal(entry, name))
+    return found
+
+
 def side_of(entry: dict[str, Any], name: str, buy: str, sell: str) -> Side:
     """Which of two words stands in `entry[name]`, or raise VenueAnswerUnknown."""
     word = entry.get(name)

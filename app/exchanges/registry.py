@@ -5,6 +5,8 @@ from functools import cache
 
 from app.exchanges.binance import BinanceDialect
 from app.exchanges.binance_futures.requests import FuturesDialect
+from app.exchanges.bingx.requests import BingxDialect
+from app.exchanges.bitget.requests import BitgetDialect
 from app.exchanges.bybit.requests import BybitDialect
 from app.exchanges.coinbase.requests import CoinbaseDialect
 from app.exchanges.dialect import Dialect
@@ -17,6 +19,8 @@ _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
     "kraken": KrakenDialect,
     "bybit": BybitDialect,
     "okx": OkxDialect,
+    "bitget": BitgetDialect,
+    "bingx": BingxDialect,
     "binance-futures": FuturesDialect,
     "coinbase": CoinbaseDialect,
 }

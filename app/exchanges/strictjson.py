@@ -55,6 +55,14 @@ def numeral(entry: dict[str, Any], name: str) -> Decimal:
     return decimal({name: value}, name)
 
 
+def signed_numeral(entry: dict[str, Any], name: str) -> Decimal:
+    """As `numeral`, and it may have a minus sign."""
+    value = entry.get(name)
+    if type(value) is int or isinstance(value, Decimal):
+        value = format(Decimal(value), "f")
+    return signed_decimal({name: value}, name)
+
+
 def text(entry: dict[str, Any], name: str) -> str:
     """A non-empty printable ASCII string of at most 64 characters, or raise."""
     value = entry.get(name)

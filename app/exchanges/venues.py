@@ -21,7 +21,9 @@ Status = Literal["tradable", "dialect", "gone"]
 """`tradable`: linked, priced and sent. `dialect`: requests are built, read back and proven, answers
 read, but the courier has no market and price feed for it yet, so no key can be linked. `gone`: the
 venue is no more."""
-DialectName = Literal["binance", "kraken", "binance-futures", "bybit", "okx", "coinbase"]
+DialectName = Literal[
+    "binance", "kraken", "binance-futures", "bybit", "okx", "coinbase", "bitget", "bingx"
+]
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +150,14 @@ _ROWS = (
     _untraded(
         "binance-us", "binance-us", "Binance.US", "binance",
         "https://api.binance.us", "https://www.binance.us/settings/api-management",
+    ),
+    _untraded(
+        "bitget", "bitget", "Bitget", "bitget",
+        "https://api.bitget.com", "https://www.bitget.com/account/newapi", secret_in_clear=True,
+    ),
+    _untraded(
+        "bingx", "bingx", "BingX", "bingx",
+        "https://open-api.bingx.com", "https://bingx.com/en/accounts/api",
     ),
     Venue(
         id="ftx",
