@@ -30,6 +30,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     contract_size: Decimal | None = None
 
 
+BOTH: tuple[OrderType, ...] = ("limit", "market")
 Describe = Callable[[dict[str, Any]], Description]
 
 

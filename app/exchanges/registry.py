@@ -7,11 +7,13 @@ from app.exchanges.binance import BinanceDialect
 from app.exchanges.binance_futures.requests import FuturesDialect
 from app.exchanges.bingx.requests import BingxDialect
 from app.exchanges.bitget.requests import BitgetDialect
+from app.exchanges.bitvavo.requests import BitvavoDialect
 from app.exchanges.bybit.requests import BybitDialect
 from app.exchanges.coinbase.requests import CoinbaseDialect
 from app.exchanges.dialect import Dialect
 from app.exchanges.kraken.requests import KrakenDialect
 from app.exchanges.okx.requests import OkxDialect
+from app.exchanges.onetrading.requests import OneTradingDialect
 from app.exchanges.venues import DialectName, Venue, spoken
 
 _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
@@ -19,6 +21,8 @@ _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
     "kraken": KrakenDialect,
     "bybit": BybitDialect,
     "okx": OkxDialect,
+    "bitvavo": BitvavoDialect,
+    "onetrading": OneTradingDialect,
     "bitget": BitgetDialect,
     "bingx": BingxDialect,
     "binance-futures": FuturesDialect,

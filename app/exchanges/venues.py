@@ -22,7 +22,16 @@ Status = Literal["tradable", "dialect", "gone"]
 read, but the courier has no market and price feed for it yet, so no key can be linked. `gone`: the
 venue is no more."""
 DialectName = Literal[
-    "binance", "kraken", "binance-futures", "bybit", "okx", "coinbase", "bitget", "bingx"
+    "binance",
+    "kraken",
+    "binance-futures",
+    "bybit",
+    "okx",
+    "coinbase",
+    "bitget",
+    "bingx",
+    "bitvavo",
+    "onetrading",
 ]
 
 
@@ -158,6 +167,14 @@ _ROWS = (
     _untraded(
         "bingx", "bingx", "BingX", "bingx",
         "https://open-api.bingx.com", "https://bingx.com/en/accounts/api",
+    ),
+    _untraded(
+        "bitvavo", "bitvavo", "Bitvavo", "bitvavo",
+        "https://api.bitvavo.com", "https://account.bitvavo.com/user/api",
+    ),
+    _untraded(
+        "onetrading", "onetrading", "One Trading", "onetrading",
+        "https://api.onetrading.com", "https://onetrading.com/", secret_in_clear=True,
     ),
     Venue(
         id="ftx",
