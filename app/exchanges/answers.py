@@ -7,6 +7,7 @@ from app.exchanges.binance_answers import BinanceAnswers
 from app.exchanges.binance_futures.answers import FuturesAnswers
 from app.exchanges.bingx.answers import BingxAnswers
 from app.exchanges.bitget.answers import BitgetAnswers
+from app.exchanges.bitmex.answers import BitmexAnswers
 from app.exchanges.bitvavo.answers import BitvavoAnswers
 from app.exchanges.bybit.answers import BybitAnswers
 from app.exchanges.coinbase.answers import CoinbaseAnswers
@@ -25,6 +26,7 @@ _ANSWERS: dict[DialectName, Callable[[Venue], Answers]] = {
     "bingx": lambda row: BingxAnswers(row.id),
     "bitvavo": lambda row: BitvavoAnswers(row.id),
     "onetrading": lambda row: OneTradingAnswers(row.id),
+    "bitmex": lambda row: BitmexAnswers(row.id),
     "okx": lambda row: OkxAnswers(row.id),
     "coinbase": lambda row: CoinbaseAnswers(row.id),
 }

@@ -23,7 +23,10 @@ sent to a venue that checks them."""
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A document. `dated` is the date it carries or was published, "" if none; `read` is ours."""
+    """A document. `dated` is the date it carries or was copied at, "" if none; `read` is ours.
+
+    All were read in stored copies, never at the venue itself, and some in copies that others keep.
+    """
 
     title: str
     url: str

@@ -23,9 +23,9 @@ Place = Literal["query", "form", "json"]
 Fields = Mapping[str, Any]
 """Name to str, Decimal, int, bool or (JSON only) a further table or list of these."""
 
-# What may stand in a query or form value: nothing that could be read in two ways. A colon is the
-# one letter of our values (times) that a query has to spell with "%".
-_VALUE = re.compile(r"(?:[A-Za-z0-9._-]|%3A){1,96}\Z")
+# What may stand in a query or form value: nothing that could be read in two ways. The few letters
+# that a query has to spell with "%" are those of times and of small JSON filters.
+_VALUE = re.compile(r"(?:[A-Za-z0-9._-]|%3A|%22|%7B|%7D){1,96}\Z")
 _NAME = re.compile(r"[A-Za-z_]{1,32}\Z")
 _PLAIN = re.compile(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?\Z")
 _CLEAR = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?\Z")
@@ -34,6 +34,12 @@ _SIGNATURES: dict[Spelling, str] = {
     "base64": r"[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==",
     "base64url": r"[A-Za-z0-9_-]{86}",
 }
+
+
+class Number(msgspec.Struct, frozen=True):
+    """An amount that a venue wants as a JSON number instead of a string."""
+
+    value: Decimal
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,6 +253,9 @@ def _compare_value(name: str, found: Any, wanted: Any) -> None:
             _compare_value(name, one, other)
     elif isinstance(wanted, Decimal):
         if not isinstance(found, str) or not _PLAIN.match(found) or Decimal(found) != wanted:
+            raise RequestMismatch(rule=name)
+    elif isinstance(wanted, Number):
+        if type(found) not in (int, Decimal) or Decimal(found) != wanted.value:
             raise RequestMismatch(rule=name)
     elif type(found) is not type(wanted) or found != wanted:
         raise RequestMismatch(rule=name)

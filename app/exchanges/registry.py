@@ -7,6 +7,7 @@ from app.exchanges.binance import BinanceDialect
 from app.exchanges.binance_futures.requests import FuturesDialect
 from app.exchanges.bingx.requests import BingxDialect
 from app.exchanges.bitget.requests import BitgetDialect
+from app.exchanges.bitmex.requests import BitmexDialect
 from app.exchanges.bitvavo.requests import BitvavoDialect
 from app.exchanges.bybit.requests import BybitDialect
 from app.exchanges.coinbase.requests import CoinbaseDialect
@@ -21,6 +22,7 @@ _DIALECTS: dict[DialectName, Callable[[Venue], Dialect]] = {
     "kraken": KrakenDialect,
     "bybit": BybitDialect,
     "okx": OkxDialect,
+    "bitmex": BitmexDialect,
     "bitvavo": BitvavoDialect,
     "onetrading": OneTradingDialect,
     "bitget": BitgetDialect,

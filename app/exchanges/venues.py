@@ -32,6 +32,7 @@ DialectName = Literal[
     "bingx",
     "bitvavo",
     "onetrading",
+    "bitmex",
 ]
 
 
@@ -175,6 +176,10 @@ _ROWS = (
     _untraded(
         "onetrading", "onetrading", "One Trading", "onetrading",
         "https://api.onetrading.com", "https://onetrading.com/", secret_in_clear=True,
+    ),
+    _untraded(
+        "bitmex", "bitmex", "BitMEX", "bitmex",
+        "https://www.bitmex.com", "https://www.bitmex.com/app/apiKeys", product="inverse",
     ),
     Venue(
         id="ftx",

@@ -4,15 +4,19 @@ import hashlib
 import hmac
 from base64 import b64encode
 
+import pytest
+
 from app.exchanges.binance_check import QuerySignature
+from app.exchanges.bitmex import table as bitmex
 from app.exchanges.guides import families
 from app.exchanges.kraken import table as kraken
 from app.exchanges.models import Unsigned
 from app.exchanges.readback import Facts
+from tests.exchanges.cases.bitmex import BITMEX
 from tests.exchanges.cases.kraken import KRAKEN
 from tests.exchanges.support import API_KEY_ID, SECRET
 
-EXAMPLES = {"kraken", "binance-us"}
+EXAMPLES = {"kraken", "binance-us", "bitmex"}
 """Families with a test below; held against the guides' `proof`."""
 
 
@@ -59,3 +63,33 @@ def test_binance_us_signed_endpoint_example_as_a_request_body() -> None:
     assert hmac.digest(SECRET.encode(), request.message, hashlib.sha256).hex() == (
         "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
     )
+
+
+_BITMEX_BODY = (
+    '{"symbol":"XBTM15","price":219.0,"clOrdID":"mm_bitmex_1a/oemUeQ4CAJZgP3fjHsA","orderQty":98}'
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "expires", "body", "signature"),
+    [
+        (
+            "GET", "/api/v1/instrument", "1518064236", "",
+            "c7682d435d0cfe87c16098df34ef2eb5a549d4c5a3c2b1f0f77b8af73423bf00",
+        ),
+        (
+            "GET", "/api/v1/instrument?filter=%7B%22symbol%22%3A+%22XBTM15%22%7D", "1518064237", "",
+            "e2f422547eecb5b3cb29ade2127e21b858b235b386bfa45e1c1756eb3383919f",
+        ),
+        (
+            "POST", "/api/v1/order", "1518064238",
+            _BITMEX_BODY,
+            "1749cd2ccae4aa49048ae09f0b95110cee706e0944e6a14ad0b3a8cb45bd336b",
+        ),
+    ],
+)  # fmt: skip
+def test_bitmex_api_key_usage(
+    method: str, target: str, expires: str, body: str, signature: str
+) -> None:
+    message = bitmex.message_of(method, target, expires, body)
+    assert hmac.digest(BITMEX.secret, message, hashlib.sha256).hex() == signature

@@ -35,19 +35,24 @@ async def workers(token: Token) -> AsyncIterator[HsmWorkers]:
 async def test_every_request_signed_by_the_hsm_is_the_one_plain_ccxt_sends(
     case: Case, workers: HsmWorkers
 ) -> None:
-    desk, exchange = Desk(workers), case.plain()
+    desk, exchange = Desk(workers), case.plain() if case.plain else None
     linked = await desk.link(case.secret, case.algorithm)
     for expected, theirs in case.everything():
         unsigned = case.build(expected)
         assert unsigned.algorithm == linked.key.algorithm
         made = await desk.signing.sign(checks=[], key=linked.key, message=unsigned.message)
-        assert_identical(case, case.signed(unsigned, made.signature), seen(exchange, theirs))
+        signed = case.signed(unsigned, made.signature)
+        if exchange is None:  # nobody to compare with: at least it is the HMAC of the secret
+            assert signed == case.signed(unsigned)
+        else:
+            assert_identical(case, signed, seen(exchange, theirs))
 
 
 @pytest.mark.parametrize("case", _ECDSA, ids=[case.venue_id for case in _ECDSA])
 def test_every_ecdsa_signature_of_the_hsm_verifies_with_the_public_key(
     case: Case, token: Token
 ) -> None:
+    assert case.plain is not None
     exchange, every = case.plain(), case.everything()
     built = [case.build(expected) for expected, _ in every]
     made = run_inside(

@@ -4,6 +4,7 @@ from tests.exchanges.cases.binance_futures import FUTURES
 from tests.exchanges.cases.binance_us import BINANCE_US
 from tests.exchanges.cases.bingx import BINGX
 from tests.exchanges.cases.bitget import BITGET
+from tests.exchanges.cases.bitmex import BITMEX
 from tests.exchanges.cases.bitvavo import BITVAVO
 from tests.exchanges.cases.bybit import BYBIT
 from tests.exchanges.cases.case import Case
@@ -23,5 +24,6 @@ CASES: tuple[Case, ...] = (
     BINGX,
     BITVAVO,
     ONETRADING,
+    BITMEX,
 )
 IDS = [case.venue_id for case in CASES]

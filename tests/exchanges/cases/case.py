@@ -129,7 +129,8 @@ class Case(msgspec.Struct, kw_only=True):
     coarser: Callable[[dict[str, Any]], list[dict[str, Any]]]
     """The entry with its price step, then its quantity step, made too coarse for the orders."""
     answer: Callable[[dict[str, Any]], Any]
-    plain: Callable[[], Any]
+    plain: Callable[[], Any] | None
+    """None where ccxt does not know the venue."""
     broker_headers: tuple[str, ...] = ()
     quantity: str = "0.01"
     price: str = "50000.5"
