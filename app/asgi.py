@@ -58,6 +58,7 @@ from app.api.strict import StrictRequest
 from app.api.token_nodes import TokenNodeController
 from app.api.tokens import TokenController
 from app.api.traders import TraderController
+from app.api.venues import VenueController
 from app.api.webhooks import WebhookController
 from app.config import ApiSettings, ConfigurationRefused, load
 from app.core.errors import DomainError
@@ -117,7 +118,11 @@ CONTROLLERS = (
     TokenController,
     TokenNodeController,
     TraderController,
+<<<<<<< HEAD
     UserCodeController,
+=======
+    VenueController,
+>>>>>>> area-v
     WebhookController,
 )
 

@@ -21,6 +21,7 @@ from app.cli.secretfiles import SecretFiles
 from app.cli.settings import settings_of
 from app.cli.supervisor import python_module
 from app.cli.up import up
+from app.cli.venues import venues
 from app.cli.webhooks import webhooks
 from app.config import HsmSettings, MigrateSettings, UpSettings, settings_markdown
 from app.core.secret import Secret
@@ -126,7 +127,11 @@ def dispatcher() -> None:
 
 main.add_command(platform)
 main.add_command(contain)
+<<<<<<< HEAD
 main.add_command(floors)
+=======
+main.add_command(venues)
+>>>>>>> area-v
 main.add_command(webhooks)
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def route_of(row: Venue) -> Route:
         raise ValueError(f"{row.id}: HTTPS to a name, or nothing")
     return Route(
         venue_id=row.id,
-        dialect=row.dialect,
+        dialect=str(row.dialect),
         base=str(row.base_url),
         loopback=sandbox,
         connect_seconds=min(row.connect_seconds, MAX_CONNECT_SECONDS),

@@ -9,7 +9,7 @@ from app.exchanges.errors import VenueAnswerUnknown
 from app.exchanges.models import Fee, OrderOutcome, OrderState
 
 _OK = 200
-_STATES = {
+STATES = {
     "NEW": OrderState.ACCEPTED,
     "PENDING_NEW": OrderState.ACCEPTED,
     "PARTIALLY_FILLED": OrderState.PARTIALLY_FILLED,
@@ -42,19 +42,22 @@ def _refused(status: int, answer: dict[str, Any], verb: Verb) -> OrderOutcome:
     code = answer.get("code")
     if type(code) is not int or code >= 0:
         raise VenueAnswerUnknown(rule="code")
-    # Only a 4xx to the order itself says that the order does not exist. A refused cancel or
-    # status read leaves the order as it was, and a 5xx may come after the match.
-    client_error = 400 <= status < 500  # noqa: PLR2004
-    # A duplicate is refused because the first one arrived.
-    duplicate = "duplicate" in str(answer.get("msg", "")).lower()
-    decided = code not in _UNDECIDED and not duplicate
-    plain = verb == "order" and client_error and decided
+    # Only a refusal of the order itself says that the order does not exist. A refused cancel or
+    # status read leaves the order as it was.
+    plain = verb == "order" and is_decided(status, code, str(answer.get("msg", "")))
     state = OrderState.REJECTED if plain else OrderState.UNKNOWN
     return OrderOutcome(state=state, venue_code=str(code))
 
 
+def is_decided(status: int, code: int, message: str) -> bool:
+    """Whether an error says that nothing happened. A 5xx may come after the match."""
+    client_error = 400 <= status < 500  # noqa: PLR2004
+    # A duplicate is refused because the first one arrived.
+    return client_error and code not in _UNDECIDED and "duplicate" not in message.lower()
+
+
 def _placed(answer: dict[str, Any], verb: Verb) -> OrderOutcome:
-    state = _STATES.get(strictjson.text(answer, "status"))
+    state = STATES.get(strictjson.text(answer, "status"))
     if state is None:
         raise VenueAnswerUnknown(rule="status")
     filled = strictjson.decimal(answer, "executedQty")

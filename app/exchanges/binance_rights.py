@@ -12,12 +12,12 @@ from app.exchanges.models import VenuePermissions
 
 _NEEDED = frozenset({"enableReading", "enableSpotAndMarginTrading"})
 """The venue's one switch for spot also names margin; borrowing needs `enableMargin`, refused."""
-_ALLOWED = _NEEDED | {"enableFixReadOnly"}
+_ALLOWED = frozenset({"enableFixReadOnly"})
 _NOT_RIGHTS = frozenset({"ipRestrict", "createTime", "tradingAuthorityExpirationTime"})
 
 
-def permissions_of(answer: dict[str, Any]) -> VenuePermissions:
-    """Rights from `apiRestrictions`.
+def permissions_of(answer: dict[str, Any], needed: frozenset[str] = _NEEDED) -> VenuePermissions:
+    """Rights from `apiRestrictions`; `needed` are those of the product (default: spot).
 
     Raises
     ------
@@ -34,9 +34,9 @@ def permissions_of(answer: dict[str, Any]) -> VenuePermissions:
         name for name, value in answer.items() if name not in _NOT_RIGHTS and value is not False
     )
     for name in granted:
-        if name not in _ALLOWED or answer[name] is not True:
+        if name not in needed | _ALLOWED or answer[name] is not True:
             raise PermissionsRefused(rule=name[:64])
-    for name in sorted(_NEEDED.difference(granted)):
+    for name in sorted(needed.difference(granted)):
         raise PermissionsRefused(rule=name)
     return VenuePermissions(
         rights=tuple(granted),

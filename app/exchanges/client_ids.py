@@ -23,3 +23,11 @@ def order_id_of(client_id: str) -> UUID | None:
         return UUID(bytes=base62_decode(client_id.removeprefix(_PREFIX), 16))
     except Malformed:
         return None
+
+
+def of_wire_uuid(text: str) -> str:
+    """Our id of an order that a venue names by a UUID of ours; anybody else's as it is."""
+    try:
+        return client_order_id(UUID(text))
+    except ValueError:
+        return text

@@ -41,3 +41,15 @@ class VenueAnswerUnknown(DomainError):
 
     code = "venue_answer_unknown"
     sentence = "The exchange gave an answer that could not be read."
+
+
+class VenueSaidNo(VenueAnswerUnknown):
+    """The venue answered with an error of its own. `rule` is its code.
+
+    `decided` says that, by the venue's documents, nothing happened; every other error may have come
+    after the match and says neither yes nor no.
+    """
+
+    def __init__(self, code: str, *, decided: bool) -> None:
+        super().__init__(rule=code)
+        self.decided = decided

@@ -12,7 +12,10 @@ OrderType = Literal["limit", "market"]
 TimeInForce = Literal["GTC", "IOC", "FOK"]
 Method = Literal["GET", "POST", "DELETE"]
 ReadKind = Literal["permissions", "balances", "open_orders", "order", "trades", "delete_key"]
-Algorithm = Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"]
+Algorithm = Literal["hmac-sha256", "hmac-sha384", "hmac-sha512", "es256", "bearer"]
+"""`es256` is r || s over the message's SHA-256; `bearer` signs nothing (P4's exception)."""
+Product = Literal["spot", "linear", "inverse"]
+"""`linear` perpetuals settle in the quote currency, `inverse` ones in the base currency."""
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -33,10 +36,14 @@ class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CancelTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """The order to cancel, by our own id."""
+    """The order to cancel, by our own id.
+
+    `venue_order_id` is for venues that cancel by their own id only (Coinbase); others ignore it.
+    """
 
     market: str
     client_order_id: str
+    venue_order_id: str | None = None
 
 
 class ReadTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +51,7 @@ class ReadTarget(msgspec.Struct, frozen=True, kw_only=True):
 
     `market` is needed for `order` and `trades`, optional for `open_orders`; `client_order_id` is
     for `order` only; `since_ms` (Unix milliseconds) and `limit` (1 to 1000) for `trades` only.
+    `venue_order_id` is for `order` on venues that know no other id.
     """
 
     kind: ReadKind
@@ -51,6 +59,7 @@ class ReadTarget(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str | None = None
     since_ms: int | None = None
     limit: int | None = None
+    venue_order_id: str | None = None
 
 
 Expected = VenueOrder | CancelTarget | ReadTarget
@@ -78,6 +87,8 @@ class MarketSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     `raw` is the venue's entry in canonical JSON (RFC 8785): ccxt is fed from it, and its digest
     can be evidence. The other fields are read from `raw` once, by `parse_market`.
+    Quantities are in base currency on spot and in contracts elsewhere; `contract_size` is how much
+    one contract is, in base currency (`linear`) or in quote currency (`inverse`), None on spot.
     """
 
     venue: str
@@ -89,6 +100,9 @@ class MarketSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     filters: MarketFilters
     raw: bytes
     as_of: datetime
+    product: Product = "spot"
+    settle: str | None = None
+    contract_size: Decimal | None = None
 
 
 class Unsigned(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +120,7 @@ class Unsigned(msgspec.Struct, frozen=True, kw_only=True):
     message: bytes
     algorithm: Algorithm
     sentinel: bytes
+    clear_sentinel: str = ""
 
 
 class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Any
 from app.exchanges.errors import VenueAnswerUnknown
 
 _PLAIN = re.compile(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?\Z")
+_ISO = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 4_102_444_800_000  # 2100-01-01; later is not a time a venue means
 
@@ -29,6 +30,37 @@ def decimal(entry: dict[str, Any], name: str) -> Decimal:
     if not isinstance(text, str) or not _PLAIN.match(text):
         raise VenueAnswerUnknown(rule=name)
     return Decimal(text)
+
+
+def optional_decimal(entry: dict[str, Any], name: str) -> Decimal | None:
+    """As `decimal`, but None where the venue leaves the field out or empty, or writes zero."""
+    if entry.get(name) in (None, ""):
+        return None
+    return decimal(entry, name) or None
+
+
+def signed_decimal(entry: dict[str, Any], name: str) -> Decimal:
+    """A plain decimal string that may have a minus sign, or raise."""
+    text = entry.get(name)
+    if not isinstance(text, str) or not _PLAIN.match(text.removeprefix("-")):
+        raise VenueAnswerUnknown(rule=name)
+    return Decimal(text)
+
+
+def numeral(entry: dict[str, Any], name: str) -> Decimal:
+    """A non-negative JSON number or plain decimal string (some venues mix the two), or raise."""
+    value = entry.get(name)
+    if type(value) is int or isinstance(value, Decimal):
+        value = format(Decimal(value), "f")
+    return decimal({name: value}, name)
+
+
+def signed_numeral(entry: dict[str, Any], name: str) -> Decimal:
+    """As `numeral`, and it may have a minus sign."""
+    value = entry.get(name)
+    if type(value) is int or isinstance(value, Decimal):
+        value = format(Decimal(value), "f")
+    return signed_decimal({name: value}, name)
 
 
 def text(entry: dict[str, Any], name: str) -> str:
@@ -53,6 +85,35 @@ def moment(entry: dict[str, Any], name: str) -> datetime:
     if value > _LAST_MS:
         raise VenueAnswerUnknown(rule=name)
     return _EPOCH + timedelta(milliseconds=value)
+
+
+def moment_in_text(entry: dict[str, Any], name: str) -> datetime:
+    """As `moment`, for milliseconds that the venue writes as a string of digits."""
+    value = entry.get(name)
+    if not isinstance(value, str) or not value.isascii() or not value.isdecimal():
+        raise VenueAnswerUnknown(rule=name)
+    return moment({name: int(value[:20])}, name)
+
+
+def moment_in_seconds(entry: dict[str, Any], name: str) -> datetime:
+    """Unix seconds as a JSON number, whole or with a fraction (kept to milliseconds)."""
+    value = entry.get(name)
+    if type(value) is not int and not isinstance(value, Decimal):
+        raise VenueAnswerUnknown(rule=name)
+    return moment({name: int(value * 1000)}, name)
+
+
+def moment_in_iso(entry: dict[str, Any], name: str) -> datetime:
+    """RFC 3339 in UTC ("2021-05-31T09:59:59.123Z"), or raise."""
+    value = entry.get(name)
+    if not isinstance(value, str) or not _ISO.match(value):
+        raise VenueAnswerUnknown(rule=name)
+    seconds, _, fraction = value.removesuffix("Z").partition(".")
+    try:
+        whole = datetime.fromisoformat(seconds).replace(tzinfo=UTC)
+    except ValueError:
+        raise VenueAnswerUnknown(rule=name) from None
+    return whole + timedelta(microseconds=int((fraction + "000000")[:6]))
 
 
 def table(value: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from app.db.errors import DatabaseUnavailable, TraderBusy
 from app.db.pool import Database, Tx
 from app.deciding.errors import ClockDoubt
 from app.devices.models import Heartbeat
-from app.exchanges.capture import attach
+from app.exchanges.attaching import attach
 from app.exchanges.client_ids import client_order_id
 from app.exchanges.models import SignedRequest
 from app.exchanges.registry import dialect_of

@@ -11,7 +11,7 @@ from app.credentials.errors import CredentialNotActive, CredentialNotFound
 from app.credentials.models import Credential, LinkState, WrappedSecret
 from app.db.pool import Database, Tx
 from app.deciding.witness import rung_of
-from app.exchanges.capture import attach
+from app.exchanges.attaching import attach
 from app.exchanges.models import MarketSnapshot, ReadTarget, SignedRequest, Unsigned
 from app.exchanges.registry import dialect_of
 from app.guardrails.rungs import Verb, check_rung

@@ -204,6 +204,8 @@ ROWS = (
     Row("POST", "/v1/tokens/{token_id:uuid}/ip-networks", (CLIENT, DEVICE),
         lambda t: {"trader_id": str(t.trader_id), "ip_networks": ["127.0.0.0/8"]},
         verb=Verb.WIDEN, under=Verb.WIDEN),
+    Row("GET", "/v1/venues", (ANYONE,)),
+    Row("GET", "/v1/venues/{venue_id:str}/guide", (ANYONE,)),
     Row("POST", "/v1/leaks", (ANYONE,), _fixed(leaks=[{"token": "tc_device_x"}])),
     Row("GET", "/.well-known/tripcord-token-pattern", (ANYONE,)),
     Row("GET", "/v1/webhooks", (CLIENT,)),

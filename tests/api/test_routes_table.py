@@ -37,8 +37,9 @@ def test_a_row_names_one_route_once_and_open_ones_are_open_to_all() -> None:
     assert all(row.may for row in ROWS)
 
 
-OPEN = {"/v1/leaks", "/v1/action-types"}
-"""Whoever finds a token may end it: it is itself the credential. Types are documentation."""
+OPEN = {"/v1/leaks", "/v1/action-types", "/v1/venues", "/v1/venues/{venue_id:str}/guide"}
+"""Whoever finds a token may end it: it is itself the credential. Types are documentation. What
+venues there are and how a key is connected is nobody's secret."""
 
 
 def test_nothing_of_a_trader_is_open_to_anyone() -> None:

@@ -20,7 +20,7 @@ import asyncpg
 
 from app.core.errors import DomainError
 from app.db.errors import TraderBusy
-from app.exchanges.capture import attach
+from app.exchanges.attaching import attach
 from app.exchanges.models import (
     CancelTarget,
     MarketSnapshot,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from app.exchanges.capture import attach
+from app.exchanges.attaching import attach
 from app.exchanges.registry import dialect_of
 from tests.exchanges.support import (
     API_KEY_ID,

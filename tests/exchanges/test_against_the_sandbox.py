@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.core.ids import new_id
-from app.exchanges.capture import attach
+from app.exchanges.attaching import attach
 from app.exchanges.client_ids import client_order_id, order_id_of
 from app.exchanges.errors import PermissionsRefused
 from app.exchanges.models import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exchanges.capture import attach
+from app.exchanges.attaching import attach
 from app.exchanges.models import CancelTarget, ReadKind, ReadTarget, Unsigned, VenueOrder
 from app.exchanges.registry import dialect_of
 from tests.exchanges.support import (

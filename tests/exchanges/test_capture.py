@@ -10,7 +10,8 @@ import ccxt
 import msgspec
 import pytest
 
-from app.exchanges.capture import Recorder, attach
+from app.exchanges.attaching import attach
+from app.exchanges.capture import Recorder
 from app.exchanges.errors import RequestRefused
 from app.exchanges.models import SignedRequest, Unsigned
 from app.exchanges.registry import dialect_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exchanges.capture import attach
+from app.exchanges.attaching import attach
 from app.exchanges.errors import RequestMismatch, RequestRefused, VerbUnsupported
 from app.exchanges.models import (
     CancelTarget,
@@ -144,7 +144,7 @@ def test_another_verb_place_or_header_refuses(changes: dict[str, Any], rule: str
     [
         ({"message": _BUILT.message + b" "}, "message"),
         ({"message": _BUILT.message.replace(b"0.01", b"0.02")}, "message"),
-        ({"sentinel": bytes(32)}, "message"),
+        ({"sentinel": bytes(32)}, "signature"),
         ({"algorithm": "hmac-sha512"}, "algorithm"),
     ],
 )

@@ -22,17 +22,30 @@ def test_a_dialect_is_made_once_and_knows_its_venue() -> None:
     assert dialect_of("binance") is not dialect_of("sandbox")
 
 
-@pytest.mark.parametrize("venue_id", ["", "ftx", "Binance", "kraken", "binance\n"])
+@pytest.mark.parametrize("venue_id", ["", "ftx", "Binance", "kucoin", "binance\n"])
 def test_a_venue_that_is_not_in_the_table_is_refused(venue_id: str) -> None:
     for look_up in (venue, dialect_of, answers_of):
         with pytest.raises(VenueUnknown):
             look_up(venue_id)
 
 
+def test_a_venue_that_is_not_fed_yet_speaks_and_cannot_be_linked() -> None:
+    waiting = [row for row in VENUES.values() if row.status == "dialect"]
+    assert waiting
+    for row in waiting:
+        assert dialect_of(row.id).venue == answers_of(row.id).venue == row.id
+        assert not row.enabled
+        with pytest.raises(VenueUnknown):
+            venue(row.id)
+
+
 def test_every_real_venue_is_pinned_to_https_and_one_host() -> None:
     for row in VENUES.values():
-        assert row.id == "sandbox" or re.fullmatch(r"https://[a-z.]+", row.base_url or "")
-        assert not row.can_delete_key
+        if row.status == "gone":
+            assert (row.base_url, row.dialect, row.enabled) == (None, None, False)
+            continue
+        assert row.id == "sandbox" or re.fullmatch(r"https://[a-z.-]+", row.base_url or "")
+        assert all(re.fullmatch(r"https://[a-z.-]+", host) for _, host in row.other_hosts)
         assert 0 < row.receive_window_ms <= 60_000
 
 

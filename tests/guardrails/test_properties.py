@@ -206,7 +206,7 @@ def test_strengths_have_an_order_and_do_not_compare_with_words() -> None:
 
 def _sources() -> Iterator[Path]:
     for room in (app.guardrails, app.exchanges):
-        yield from Path(next(iter(room.__path__))).glob("*.py")
+        yield from Path(next(iter(room.__path__))).rglob("*.py")
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11 import exceptions as p11
 from pkcs11.constants import DEFAULT
@@ -143,6 +149,20 @@ def private_keys(hsm: Hsm, _: dict[str, Any]) -> Any:
     return {**outcomes, "ec": _holds(ec_key, signed.signature)}
 
 
+def es256_messages(hsm: Hsm, order: dict[str, Any]) -> Any:
+    """Messages signed by one imported P-256 key through the hot operations."""
+    keys = find_keys(hsm, expected_check_values=None)
+    hot = HotOperations(hsm, keys, recycle_after_unwraps=100)
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = _sign_request(hsm, keys, "ec", "es256", key)
+    made = [
+        hot.answer(msgspec.structs.replace(request, message=bytes.fromhex(message)))
+        for message in order["messages"]
+    ]
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return {"point": point.hex(), "signatures": [signed.signature.hex() for signed in made]}
+
+
 def _sign_request(hsm: Hsm, keys: KeySet, kind: str, algorithm: Any, key: Any) -> wire.Sign:
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     value = hashlib.sha256(b"an envelope key").digest()
@@ -217,6 +237,7 @@ SUITES: dict[str, Callable[[Hsm, dict[str, Any]], Any]] = {
     "examine": examine,
     "key_wrap_vectors": key_wrap_vectors,
     "private_keys": private_keys,
+    "es256_messages": es256_messages,
     "issuer": issuer,
     "forget_issuer": forget_issuer,
 }
