@@ -118,11 +118,8 @@ CONTROLLERS = (
     TokenController,
     TokenNodeController,
     TraderController,
-<<<<<<< HEAD
     UserCodeController,
-=======
     VenueController,
->>>>>>> area-v
     WebhookController,
 )
 

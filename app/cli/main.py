@@ -127,11 +127,8 @@ def dispatcher() -> None:
 
 main.add_command(platform)
 main.add_command(contain)
-<<<<<<< HEAD
 main.add_command(floors)
-=======
 main.add_command(venues)
->>>>>>> area-v
 main.add_command(webhooks)
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Reading order for an app developer: `encoding` and `keys` (bytes, JOSE, DPoP), `
 one problem), `platform` (OAuth and onboarding) with `ciba`, and `webhook` (what it is told),
 `device` and `phone` with `enrolment`, `statements`, `seal`, `approvals`, `render`, `codes`,
 `inbox`, `events` and `cord` (everything a mobile app does), `elsewhere` (mail and chat), `bot`,
-`browser`, `logverify` (offline proof of the access log). `demo` and `story` play all of them against one another; run it as a
-module, `python -m scripts.clients.demo`, because file names here shadow the standard library's.
+`browser`, `logverify` (offline proof of the access log). `demo` and `story` play all of them
+against one another; run it as a module, `python -m scripts.clients.demo`, because file names here
+shadow the standard library's.
 """
