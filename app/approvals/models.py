@@ -50,10 +50,10 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     decided_at: datetime | None
     consumed_at: datetime | None
+    asked_from: str | None = None
     lineage: str = ""
     intent: str = ""
     prompt: Prompt = "rang"
-    asked_from: str | None = None
 
     def state_at(self, now: datetime) -> ApprovalState:
         """The state as it is: what nobody decided, or carried out, in time is expired."""

@@ -52,7 +52,7 @@ def example(struct: type[Action]) -> Action:
             total=msgspec.convert([{"amount": "14", "quote": "7"}], fields(Batch)["total"]),
         )  # fmt: skip
     if struct is PolicyChange:
-        before, after = PRESETS["careful"], PRESETS["normal"]
+        before, after = PRESETS["bots_only"], PRESETS["normal"]
         return PolicyChange(
             trader_id=ID, version=1, before=before, after=after, loosens=[], waits_hours=24,
             requested_by="device:1", statement_sha256="7",

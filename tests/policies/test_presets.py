@@ -1,6 +1,7 @@
 """The presets: each action there is has its line in each, and a released line never weakens."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from app.approvals.actions import TEMPLATES
 from app.guardrails.strength import Strength
 from app.policies.errors import PolicyDenies, PolicyMalformed
-from app.policies.models import Context, Facts, Need, Night, Policy, Rule
+from app.policies.models import Amount, Context, Facts, Need, Night, Policy, Rule
 from app.policies.presets import ACTION_TYPES, DEFAULT, NEEDED, PRESETS
 from app.policies.rules import is_night, needed, read_policy, strength_for
 
@@ -104,4 +105,9 @@ def test_an_amount_that_cannot_be_compared_is_above_every_band() -> None:
     rule = msgspec.convert({"action": "trade.order", "need": "deny", "above": band}, Rule)
     policy = Policy(preset="normal", base=[], rules=[rule])
     assert needed(policy, "trade.order", Facts()) is Need.DENY
+    for amount, quote, need in (
+        ("1", "EUR", Need.DENY), ("1000000", "USDT", Need.MEDIUM), ("1000000.1", "USDT", Need.DENY),
+    ):  # fmt: skip
+        facts = Facts(amount=Amount(amount=Decimal(amount), quote=quote))
+        assert needed(policy, "trade.order", facts) is need
     assert needed(policy, "token.lift", Facts(contexts=frozenset(Context))) is Need.MEDIUM

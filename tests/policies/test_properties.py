@@ -13,6 +13,7 @@ from app.policies.errors import PolicyDenies
 from app.policies.loosening import loosened, strength_of
 from app.policies.models import (
     Amount,
+    Band,
     Base,
     Context,
     Facts,
@@ -217,6 +218,22 @@ def test_a_longer_night_tightens_and_a_shorter_one_loosens() -> None:
     assert loosened(short, long) == []
     assert [item.before for item in loosened(long, short)] == [Need.DENY]
     assert len(loosened(short, moved)) == 1
+
+
+def test_every_way_in_which_something_is_weaker_is_named_with_an_example() -> None:
+    normal = PRESETS["normal"]
+    rules = [
+        Rule(action="token.lift", when=[Context.NEW_MARKET], need=Need.STRONG),
+        Rule(action="token.lift", when=[Context.NEW_ADDRESS], need=Need.STRONG),
+        Rule(action="trade.order", above=Band(amount="100", quote="USDT"), need=Need.STRONG),
+    ]
+    found = loosened(_REPLACE(normal, rules=rules), normal)
+    assert [(item.action, item.when, item.amount) for item in found] == [
+        ("token.lift", [Context.NEW_ADDRESS], None),
+        ("token.lift", [Context.NEW_MARKET], None),
+        ("trade.order", [], None),  # in a currency without a band
+        ("trade.order", [], Band(amount="101", quote="USDT")),
+    ]
 
 
 def test_careful_only_tightens_normal_and_going_back_takes_what_it_removes() -> None:
