@@ -13,7 +13,6 @@ from app.api.edge import FRESH_SIGN_IN, AnyRequest
 from app.api.errors import ProofRejected
 from app.api.requesters import show_number
 from app.api.services import Services
-from app.core.errors import Malformed
 from app.core.jose import jwk_thumbprint, public_jwk
 from app.core.token import TokenKind
 from app.requesting.sign_ins import SignInView
@@ -74,15 +73,13 @@ class SessionController(Controller):
         self,
         request: AnyRequest,
         session_id: FromPath[UUID],
-        data: JSONBody[shapes_codes.AskNumber],
+        data: JSONBody[shapes_codes.AskSignInNumber],
         services: NamedDependency[Services],
     ) -> Response[shapes_codes.CodeShown]:
         """Four digits for the browser to show; the person types them on the phone, in place of a
         code here. Asked again it is the same number.
         """
         proof = await services.edge.proof_only(request)
-        if data.trader_id is None:
-            raise Malformed(rule="trader_id")
         session = await services.sign_ins.get(data.trader_id, session_id, proof.jkt)
         origin = services.edge.origin(request, f"session:{session_id}")
         return await show_number(services, request, session.approval_id, data.trader_id, origin)

@@ -12,6 +12,10 @@ class AskNumber(In, frozen=True):
     trader_id: UUID | None = None
 
 
+class AskSignInNumber(In, frozen=True):
+    trader_id: UUID
+
+
 class AskCode(In, frozen=True):
     """The phone's signed reveal request: its yes, pending the code."""
 

@@ -118,6 +118,9 @@ OPTIONAL = {
     "/v1/tokens/{token_id:uuid}/ip-networks": {"trader_id"},  # a device knows its own
     "/v1/approvals/{approval_id:uuid}/cancel": {"trader_id"},  # a platform token knows its own
     "/v1/approvals/{approval_id:uuid}/redeem": {"trader_id"},
+    "/v1/approvals/{approval_id:uuid}/number": {"trader_id"},
+    "/v1/approvals/{approval_id:uuid}/code": {"trader_id"},
+    "/v1/devices": {"enrolment_code"},  # an approval in its place
 }
 """Members of the samples that a body may go without."""
 

@@ -22,6 +22,10 @@ FORWARDED = RefusedByPeer
 
 ONE_ANSWER = {
     "token_rejected": {"app.core.token.TokenMalformed", "app.tokens.errors.TokenRejected"},
+    "venue_answer_unknown": {
+        "app.exchanges.errors.VenueAnswerUnknown",
+        "app.exchanges.errors.VenueSaidNo",
+    },
     "totp_rejected": {"app.otp.errors.TotpRejected", "app.otp.errors.TotpReplayed"},
 }
 """Different inside, and nobody outside may tell them apart: code and sentence are the same."""

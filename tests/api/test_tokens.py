@@ -82,7 +82,7 @@ async def test_a_clients_bearer_is_no_bound_token(
     text = platform.token.reveal()
     proof = platform.key.dpop_proof("GET", ORIGIN + target, token=text)
     headers = {"Authorization": f"DPoP {text}", "DPoP": proof}
-    refused(await caller.call("GET", target, headers=headers), 401, "token_missing")
+    refused(await caller.call("GET", target, headers=headers), 401, "client_rejected")
 
 
 async def test_two_tokens_are_none(caller: Caller, trader: TraderRow) -> None:
