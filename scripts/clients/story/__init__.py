@@ -8,12 +8,13 @@ raises; no step touches a database, a file of the service or a socket other than
 May never import: `app`, `mock_push`.
 """
 
-from scripts.clients.story import containment, ladder, onboarding, trading
+from scripts.clients.story import approving, containment, ladder, onboarding, trading
 from scripts.clients.story.world import Step, StepFailed, World
 
 STEPS: tuple[Step, ...] = (
     *onboarding.STEPS,
     *trading.STEPS,
+    *approving.STEPS,
     *ladder.STEPS,
     *containment.STEPS,
 )

@@ -23,7 +23,7 @@ _SIGN_IN_SECONDS = 30.0
 
 
 def order_in_limit(world: World) -> None:
-    intent = _buy(world, worth=Decimal(50), at=Decimal("1.001"))
+    intent = buy(world, worth=Decimal(50), at=Decimal("1.001"))
     submitted = world.bot.submit(intent)
     expect(submitted.state == "released", f"the order is {submitted.state}, not released")
     order = world.bot.await_order(submitted.order_id, _AT_THE_VENUE, seconds=VENUE_SECONDS)
@@ -31,7 +31,7 @@ def order_in_limit(world: World) -> None:
 
 
 def order_held(world: World) -> None:
-    world.held = world.bot.submit(_buy(world, worth=Decimal(1000), at=Decimal("0.97")))
+    world.held = world.bot.submit(buy(world, worth=Decimal(1000), at=Decimal("0.97")))
     expect(world.held.state == "held", f"the order is {world.held.state}, not held")
     expect(world.held.approval_id is not None, "a held order names no approval")
     world.view.say(f"order {world.held.order_id} waits; the bot sends nothing again")
@@ -90,7 +90,7 @@ def sign_in(world: World) -> None:
     world.view.say("signed in: code and device together, bound to the browser's own key")
 
 
-def _buy(world: World, *, worth: Decimal, at: Decimal) -> Json:
+def buy(world: World, *, worth: Decimal, at: Decimal) -> Json:
     """A limit buy of about `worth` quote units at `at` times the last price."""
     price = (world.venue.price(MARKET) * at).quantize(_TICK, ROUND_DOWN)
     quantity = (worth / price).quantize(_LOT, ROUND_DOWN)

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from uuid import UUID
 
+from scripts.clients.authenticator import Authenticator
 from scripts.clients.bot import Bot, Submitted
 from scripts.clients.cord import Receipt
 from scripts.clients.encoding import Secret
@@ -41,6 +42,7 @@ class World:
     credential_id: UUID
     grant: GrantRequest
     bot: Bot
+    authenticator: Authenticator
     held: Submitted
     session_token: Secret
     receipt: Receipt
