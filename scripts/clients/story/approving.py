@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from scripts.clients import ladder
 from scripts.clients.approvals import Decision, Prompt
 from scripts.clients.authenticator import Authenticator
 from scripts.clients.bot import Bot
@@ -21,7 +22,9 @@ from scripts.clients.story.world import (
 
 
 def add_passkey(world: World) -> None:
-    world.authenticator = Authenticator(origin=world.addresses.api)
+    # A passkey is bound to a name, so on this machine the page would be at localhost.
+    origin = world.addresses.api.replace("127.0.0.1", "localhost")
+    world.authenticator = Authenticator(origin=origin)
     made = world.phone.register_passkey(world.authenticator, label="This phone's passkey")
     expect(made.approval_id is not None, "a second factor was added without an approval")
     prompt = world.phone.await_approval(template="factor_add/1", approval_id=made.approval_id)
@@ -98,7 +101,9 @@ def deny_as_fraud(world: World) -> None:
     decided = world.phone.decide(prompt, Decision.FRAUD)
     expect(decided["state"] == "fraud", f"the approval is {decided['state']}")
     answer = world.platform.introspect(grant.token)
-    expect(answer.get("tripcord_state") == "frozen", f"the strange bot is {answer}")
+    expect(answer == {"active": False}, f"the strange bot is {answer}")
+    found = ladder.state(world.phone, grant.token_id)
+    expect(found["state"] == "frozen", f"the strange bot is {found['state']}")
     try:
         stranger.submit(buy(world, worth=Decimal(50), at=Decimal("0.97")))
     except Refused as refused:
