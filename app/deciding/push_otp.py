@@ -150,8 +150,6 @@ class PushOtps:
             raise DeviceRejected
         signed = reveal_statement(otp.statement, device)
         self._check(approval, signed)
-        async with self._db.session() as tx:
-            await self._needs.check(tx, approval, device, METHOD, self._clock.now())
         return Typed(otp, device, signed, self._clock)
 
     def _check(self, approval: Approval, signed: Reveal) -> None:

@@ -19,6 +19,7 @@ from app.db.pool import Database, Tx
 from app.deciding.containing import contain
 from app.deciding.methods import Asked, Method, Proof, check_parts, check_strong_enough
 from app.deciding.needs import Needs
+from app.deciding.push_otp import METHOD as PUSH_OTP
 from app.deciding.push_otp import PushOtps
 from app.deciding.session_code import SessionCodes
 from app.deciding.witness import Witness, approving, decision_statement
@@ -117,6 +118,7 @@ class DecidingService:
         said = msgspec.structs.replace(request, statement=proof.statement)
         async with self._db.locked(request.trader_id) as tx:
             now = self._clock.now()
+            await self._needs.check(tx, approval, proof.device, PUSH_OTP, now)
             await self._conclude(tx, approval, proof.device, proof.signed, proof, said, now)
         return _answer(approval, _STATES[proof.signed.decision])
 

@@ -6,8 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from app.policies.models import Policy
+from app.core.ids import new_id
+from app.policies.models import Policy, PolicyRow
 from app.policies.presets import PRESETS
+from app.policies.rules import policy_bytes, read_policy
+from app.vault.evidence import Evidence
 from app.verbs.wire import SealChange, SealedChange
 from tests.core.keys import P256, jws
 from tests.signing.phone import DEVICE_TYP
@@ -95,3 +98,25 @@ class Policing:
 
 def body_of(row: Any) -> Policy:
     return msgspec.json.decode(row["policy"], type=Policy)
+
+
+async def as_if_approved_yesterday(
+    trader: Trader, policy: dict[str, Any], version: int = 1
+) -> None:
+    """Stand a policy in force: a day's wait cannot be waited out in a test.
+
+    It cheats beneath the signer's ceremony, with the signer's own MAC.
+    """
+    signer = trader.signer
+    sealed = signer.clock.now() - timedelta(hours=25)
+    row = PolicyRow(
+        trader_id=trader.trader_id, root_id=trader.root_id, version=version, change="loosened",
+        policy=policy_bytes(read_policy(policy)), device_id=trader.bound.device_id, statement=None,
+        approval_id=new_id(), sealed_at=sealed, effective_at=sealed + timedelta(hours=24), mac=b"",
+    )  # fmt: skip
+    (mac,) = await Evidence(signer.parts.workers).seal([row.evidence()])
+    places = ", ".join(f"${n}" for n in range(1, len(row.__struct_fields__) + 1))
+    await signer.as_owner(
+        (f"INSERT INTO trader_policy VALUES ({places})",
+         *msgspec.structs.astuple(msgspec.structs.replace(row, mac=mac)))
+    )  # fmt: skip

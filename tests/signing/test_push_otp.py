@@ -1,36 +1,31 @@
 """`push_otp`: the phone says yes and is told a code, which decides where the request came from."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from app.core.ids import new_id
 from app.core.origin import Origin
-from app.guardrails.strength import Strength
 from app.otp.push import MAX_ATTEMPTS
-from app.policies import rules
 from app.verbs.wire import Decided, RevealedCode
 from tests.core.keys import P256
 from tests.signing.bot import Bot, Held
 from tests.signing.parts import Signer
+from tests.signing.policing import as_if_approved_yesterday, needing
 from tests.signing.trader import Trader
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("lenient")]
 
 
-@pytest.fixture
-def lenient(monkeypatch: pytest.MonkeyPatch) -> Callable[[Strength], None]:
-    """A policy that asks for little; none that comes with the product does as yet."""
-
-    def ask_for(strength: Strength) -> None:
-        monkeypatch.setattr(rules, "strength_for", lambda *_: strength)
-
-    ask_for(Strength.OUT_OF_BAND)
-    return ask_for
+@pytest_asyncio.fixture(loop_scope="session")
+async def lenient(trader: Trader, bot: Bot) -> None:
+    """The trader's own policy asks for little; none that comes with the product does."""
+    del bot
+    await as_if_approved_yesterday(trader, needing("trade.order", "out_of_band"))
 
 
 async def hold(signer: Signer, bot: Bot) -> Held:
@@ -225,12 +220,12 @@ async def test_too_weak_for_what_the_policy_wants_and_never_for_a_grant(
 
 
 async def test_a_policy_that_grew_meanwhile_is_asked_again_at_the_code_and_at_execution(
-    signer: Signer, trader: Trader, bot: Bot, lenient: Callable[[Strength], None]
+    signer: Signer, trader: Trader, bot: Bot
 ) -> None:
     held, late = await hold(signer, bot), await hold(signer, bot)
     code, other = await reveal(signer, trader, held), await reveal(signer, trader, late)
     assert await signer.refusal(bot.typed_request(held.approval_id, code)) == ""
-    lenient(Strength.MEDIUM)
+    await as_if_approved_yesterday(trader, needing("trade.order", "medium"), 2)
     refused = await signer.refusal(bot.typed_request(late.approval_id, other))
     assert refused == "factor_too_weak"
     assert await signer.refusal(bot.execute(held.approval_id)) == "factor_too_weak"
