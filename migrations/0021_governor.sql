@@ -77,8 +77,25 @@ END $$;
 REVOKE ALL ON FUNCTION cancel_asked FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cancel_asked TO tripcord_api;
 
--- `fraud` contains whoever asked, in the commit of the decision.
-GRANT EXECUTE ON FUNCTION tighten TO tripcord_signer;
+-- `fraud` contains whoever asked, in the commit of the decision. The signer imposes nothing else:
+-- not on another rung, and nothing that no device called a fraud.
+CREATE FUNCTION freeze_asker(
+    p_trader uuid, p_token uuid, p_approval uuid, p_actor text, p_device uuid, p_address text,
+    p_user_agent text)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    asked approval;
+BEGIN
+    SELECT * INTO asked FROM approval WHERE trader_id = p_trader AND approval_id = p_approval;
+    IF NOT FOUND OR asked.state NOT IN ('fraud', 'cancelled') THEN
+        RAISE EXCEPTION 'nobody called it a fraud' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN (SELECT t.log_position FROM tighten(p_trader, p_token, 4::smallint, 'called a fraud',
+        p_actor, p_device, p_address, p_user_agent, asked.digest, NULL, NULL, NULL) t);
+END $$;
+REVOKE ALL ON FUNCTION freeze_asker FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION freeze_asker TO tripcord_signer;
 
 -- What the signer alone can know of.
 CREATE TRIGGER only_the_signer_tells_of_redeeming BEFORE INSERT ON access_log
@@ -90,8 +107,7 @@ CREATE TRIGGER only_the_signer_tells_of_redeeming BEFORE INSERT ON access_log
 
 -- migrate:down
 DROP TRIGGER only_the_signer_tells_of_redeeming ON access_log;
-REVOKE EXECUTE ON FUNCTION tighten FROM tripcord_signer;
-DROP FUNCTION cancel_asked;
+DROP FUNCTION freeze_asker, cancel_asked;
 REVOKE UPDATE (approval_id) ON bot_order FROM tripcord_signer;
 DROP TABLE batch_leaf, muted_lineage;
 CREATE OR REPLACE FUNCTION refuse_illegal_transition() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -582,6 +582,23 @@ END $$;
 
 ALTER FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) OWNER TO tripcord_owner;
 
+CREATE FUNCTION public.freeze_asker(p_trader uuid, p_token uuid, p_approval uuid, p_actor text, p_device uuid, p_address text, p_user_agent text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    asked approval;
+BEGIN
+    SELECT * INTO asked FROM approval WHERE trader_id = p_trader AND approval_id = p_approval;
+    IF NOT FOUND OR asked.state NOT IN ('fraud', 'cancelled') THEN
+        RAISE EXCEPTION 'nobody called it a fraud' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN (SELECT t.log_position FROM tighten(p_trader, p_token, 4::smallint, 'called a fraud',
+        p_actor, p_device, p_address, p_user_agent, asked.digest, NULL, NULL, NULL) t);
+END $$;
+
+ALTER FUNCTION public.freeze_asker(p_trader uuid, p_token uuid, p_approval uuid, p_actor text, p_device uuid, p_address text, p_user_agent text) OWNER TO tripcord_owner;
+
 CREATE FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) RETURNS TABLE(is_known boolean, kind text, jkt text, scope text[], path text[], issued_at bigint, expires_at bigint, level smallint, limits bytea[], method text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -3110,6 +3127,9 @@ GRANT ALL ON FUNCTION public.end_leaked(p_kind text, p_trader uuid, p_id uuid, p
 REVOKE ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.finish_signing(p_order public.signed_order, p_path uuid[], p_event text, p_actor text, p_outcome text, p_address text, p_user_agent text, p_reserve boolean) TO tripcord_signer;
 
+REVOKE ALL ON FUNCTION public.freeze_asker(p_trader uuid, p_token uuid, p_approval uuid, p_actor text, p_device uuid, p_address text, p_user_agent text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.freeze_asker(p_trader uuid, p_token uuid, p_approval uuid, p_actor text, p_device uuid, p_address text, p_user_agent text) TO tripcord_signer;
+
 REVOKE ALL ON FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introspect_batch(p_chain uuid, p_platforms uuid[], p_callers uuid[], p_caller_hashes bytea[], p_traders uuid[], p_tokens uuid[], p_hashes bytea[], p_addresses text[], p_agents text[]) TO tripcord_api;
 
@@ -3244,7 +3264,6 @@ GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smalli
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_cord;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_courier;
 GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_operator;
-GRANT ALL ON FUNCTION public.tighten(p_trader uuid, p_token uuid, p_level smallint, p_reason text, p_actor text, p_device uuid, p_address text, p_user_agent text, p_request_digest bytea, p_revocation uuid, p_receipt_hash bytea, p_mode text, OUT log_position bigint, OUT imposed_at timestamp with time zone, OUT effective smallint, OUT cleanup_deadline_at timestamp with time zone) TO tripcord_signer;
 
 REVOKE ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tree_below(p_trader uuid, p_top uuid, p_after uuid, p_limit integer) TO tripcord_api;

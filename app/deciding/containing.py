@@ -16,10 +16,9 @@ from app.devices.models import Device
 from app.orders import store as orders
 from app.outbox import store as outbox
 from app.outbox.models import Topic
+from app.tokens import fences
 from app.tokens import store as tokens
-from app.tokens.models import Level
 
-_REASON: Final = "called a fraud"
 _NOTICE_LIFE: Final = timedelta(hours=24)
 
 _PLATFORM_NODES = """
@@ -42,14 +41,12 @@ async def contain(
         return []
     frozen = await _nodes(tx, approval, lineage, now)
     for node_id in frozen:
-        await tokens.tighten(
+        await fences.freeze_asker(
             tx,
             trader_id=approval.trader_id,
             token_id=node_id,
-            level=Level.FROZEN,
-            reason=_REASON,
+            approval_id=approval.approval_id,
             origin=origin,
-            request_digest=approval.digest,
         )
     await standings.mute(tx, approval, lineage, now + MUTED)
     for other in await standings.take_back(tx, approval, lineage, now):

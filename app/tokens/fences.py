@@ -61,6 +61,26 @@ async def log_head(tx: Tx, trader_id: UUID) -> int:
     return int(await tx.fetchval(_HEAD, trader_id))
 
 
+async def freeze_asker(
+    tx: Tx, *, trader_id: UUID, token_id: UUID, approval_id: UUID, origin: Origin
+) -> int:
+    """Freeze a node whose request was called a fraud; returns the fence's log position.
+
+    Signer only. It is `tighten` by the trader, on this one rung and for this one reason.
+    """
+    position: int = await tx.fetchval(
+        "SELECT freeze_asker($1, $2, $3, $4, $5, $6, $7)",
+        trader_id,
+        token_id,
+        approval_id,
+        origin.actor,
+        origin.device_id,
+        origin.address,
+        origin.user_agent,
+    )
+    return position
+
+
 async def lift(
     tx: Tx,
     *,

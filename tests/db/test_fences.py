@@ -96,7 +96,7 @@ async def test_the_signer_revokes_only_the_root_that_a_due_re_enrolment_ends(
     assert [tuple(fence) for fence in fences] == [(tree.root, 5, "trader")]
 
 
-@pytest.mark.parametrize("role", ["dispatcher", "owner"])
+@pytest.mark.parametrize("role", ["signer", "dispatcher", "owner"])
 async def test_other_roles_impose_nothing(connect: Connect, tree: Tree, role: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await tighten(await connect(role), tree, tree.grant, 3)

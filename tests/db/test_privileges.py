@@ -82,6 +82,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "disable_webhook": {"dispatcher"},
     "end_leaked": {"api"},
     "effective_level": {"api", "signer", "courier", "operator", "cord"},
+    "freeze_asker": {"signer"},
     "finish_signing": {"signer"},
     "introspect_batch": {"api"},
     "issue_client_token": {"api"},
@@ -106,7 +107,7 @@ FUNCTIONS: dict[str, set[str]] = {
     "publish_webhook_key": {"dispatcher"},
     "tell_platform": {"signer"},
     "test_webhook": {"api"},
-    "tighten": {"api", "courier", "operator", "cord", "signer"},
+    "tighten": {"api", "courier", "operator", "cord"},
     "venue_reach": {"operator"},
 }
 PROCESSES = [role.name for role in ROLES if role.name != OWNER]
