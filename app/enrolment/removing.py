@@ -1,5 +1,7 @@
 """Take an authenticator away, as approved: its seed is destroyed and its row says so for good."""
 
+from uuid import UUID
+
 import msgspec
 
 from app.accesslog.log import append_locked
@@ -22,6 +24,8 @@ from app.outbox.models import Topic
 from app.traders import store as traders
 from app.vault.evidence import Evidence
 from app.verbs.wire import SealChange, SealedChange
+from app.webauthn import store as passkeys
+from app.webauthn.models import Passkey, usable
 
 
 class FactorRemoving:
@@ -71,9 +75,7 @@ class FactorRemoving:
                 raise FactorRefused
             if action.details_sha256 != b64url(sha256(factor.evidence())):
                 raise FactorRefused
-            await self._evidence.verify([(one.evidence(), one.mac) for one in living])
-            if len(living) == 1:
-                raise LastFactor
+            await self._check_not_last(tx, living, trader.root_id)
             removed = msgspec.structs.replace(factor, removed_at=now, version=factor.version + 1)
             await self._write(tx, removed)
             await append_locked(
@@ -91,6 +93,15 @@ class FactorRemoving:
             await outbox.ring(tx, request.trader_id, Topic.SECURITY, new_id(), now + TOLD_FOR)
         await self._totp.forget(removed)
         return SealedChange(subject_id=factor.factor_id, state="removed", version=removed.version)
+
+    async def _check_not_last(self, tx: Tx, living: list[TotpFactor], root_id: UUID) -> None:
+        """Another app or a passkey is left to approve with, and the HSM vouches for it."""
+        trader_id = living[0].trader_id
+        others = usable(await passkeys.list_all(tx, trader_id), root_id)
+        rows: list[TotpFactor | Passkey] = [*living, *others]
+        await self._evidence.verify([(one.evidence(), one.mac) for one in rows])
+        if len(rows) == 1:
+            raise LastFactor
 
     async def _write(self, tx: Tx, removed: TotpFactor) -> None:
         (mac,) = await self._evidence.seal([removed.evidence()])

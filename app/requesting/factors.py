@@ -13,6 +13,8 @@ from app.core.origin import Origin
 from app.db.pool import Database
 from app.otp import store as otp
 from app.otp.errors import FactorNotFound, LastFactor
+from app.webauthn import store as passkeys
+from app.webauthn.models import usable
 
 
 class FactorRequests:
@@ -37,7 +39,7 @@ class FactorRequests:
             factor = next((one for one in living if one.factor_id == factor_id), None)
             if factor is None:
                 raise FactorNotFound
-            if len(living) == 1:
+            if len(living) == 1 and not usable(await passkeys.list_all(tx, trader_id), root_id):
                 raise LastFactor
             action = FactorRemove(
                 trader_id=trader_id,

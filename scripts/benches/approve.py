@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -33,6 +33,7 @@ from scripts.benches.service import Service, service, settings_of
 from scripts.benches.traders import Desk
 from scripts.benches.wire import Timed
 from scripts.clients import statements
+from scripts.clients.authenticator import Authenticator
 from scripts.clients.encoding import Json, canonical_json, sha256
 from scripts.clients.encoding import b64url as text
 from scripts.clients.http import Api, Dpop
@@ -62,13 +63,17 @@ _DECIDED = """
      WHERE d.method = $1 AND a.state = 'approved' AND a.action_type = 'factor.recovery_codes'
 """
 _LOGGED = """
-    SELECT count(*) FROM access_log
-     WHERE event = 'approval.decided' AND outcome = 'ok' AND rule = 'approved'
+    SELECT count(*) FROM access_log l JOIN decision d
+        ON d.trader_id = l.trader_id AND d.approval_id = l.subject_id
+     WHERE l.event = 'approval.decided' AND l.outcome = 'ok' AND l.rule = 'approved'
+       AND d.method = $1
 """
 
 
 class BenchPhone(Phone):
     """A phone that says the code of any step: its bench sets the clock back."""
+
+    authenticator: Authenticator
 
     def code_of(self, step: int) -> str:
         if self._codes is None:
@@ -95,8 +100,41 @@ def totp(planted: Planted) -> Json:
     }
 
 
-WAYS: MappingProxyType[str, Callable[[Planted], Json]] = MappingProxyType({"totp": totp})
-"""Methods measured, the first one for the ratio. A passkey's assertion is one more row."""
+def webauthn(planted: Planted) -> Json:
+    """What decides an approval by a passkey, which is software on the clients' side."""
+    challenge = sha256(
+        b"tripcord/approve/v1\0" + planted.approval_id.bytes + planted.nonce + planted.digest
+    )
+    authenticator = planted.phone.authenticator
+    (passkey,) = authenticator.passkeys
+    return {
+        "statement": _statement(planted, "webauthn"),
+        "assertion": authenticator.get(rp_id=passkey.rp_id, challenge=challenge),
+    }
+
+
+def with_app(phone: BenchPhone) -> None:
+    phone.enrol_totp(label="Bench")
+
+
+def with_passkey(phone: BenchPhone) -> None:
+    # A passkey is bound to a name: on this machine the page would be at localhost.
+    origin = phone.api.origin.replace("127.0.0.1", "localhost")
+    phone.authenticator = Authenticator(origin=origin)
+    phone.register_passkey(phone.authenticator, label="Bench")
+
+
+class Way(NamedTuple):
+    """The factor a phone gets, and the part of a decision that it makes."""
+
+    bind: Callable[[BenchPhone], None]
+    decide: Callable[[Planted], Json]
+
+
+WAYS: MappingProxyType[str, Way] = MappingProxyType(
+    {"totp": Way(with_app, totp), "webauthn": Way(with_passkey, webauthn)}
+)
+"""Methods measured, the first one for the ratio."""
 
 
 def run(console: Console) -> Result:
@@ -108,17 +146,18 @@ def run(console: Console) -> Result:
         An approval was refused, or is not decided or logged in the end.
     """
     with service(console) as running:
-        phones = _phones(console, running, max(CLIENTS) * PHONES_PER_CLIENT)
         before = machine(running.directory)
         figures: Figures = {}
         for method, way in WAYS.items():
-            figures[method] = asyncio.run(_measure(console, running, phones, method, way))
-        for phone in phones:
-            phone.close()
+            phones = _phones(console, running, max(CLIENTS) * PHONES_PER_CLIENT, way)
+            measured = _measure(console, running, phones, method, way.decide)
+            figures[method] = asyncio.run(measured)
+            for phone in phones:
+                phone.close()
         commits = figures["totp"]["commits_per_second"]
         ratio = figures["totp"]["32_clients"]["per_second"] / commits
         figures |= {
-            "phones": len(phones),
+            "phones": max(CLIENTS) * PHONES_PER_CLIENT,
             "django_otp_per_second": DJANGO_OTP_PER_SECOND,
             "machine": before,
             "server": asyncio.run(_server(running)),
@@ -127,20 +166,20 @@ def run(console: Console) -> Result:
         return Result("approve", ratio, goal, figures, goal_is_floor=True)
 
 
-def _phones(console: Console, running: Service, count: int) -> list[BenchPhone]:
-    """Enrolled phones, each of a trader of its own with one authenticator, made by the API."""
+def _phones(console: Console, running: Service, count: int, way: Way) -> list[BenchPhone]:
+    """Enrolled phones, each of a trader of its own with one factor, made by the API."""
     desk = Desk(running)
 
     def one(_: int) -> BenchPhone:
         with Api(running.addresses.api) as api:
             phone = BenchPhone(name="Bench phone", inbox=None)
             phone.enrol(desk.platform(api).create_trader().enrolment_uri.reveal())
-        phone.enrol_totp(label="Bench")
+        way.bind(phone)
         return phone
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         made = pool.map(one, range(count))
-        return list(track(made, "phones with an authenticator", count, console=console))
+        return list(track(made, "phones with a factor", count, console=console))
 
 
 async def _measure(
@@ -163,7 +202,7 @@ async def _measure(
                 if number:  # the first round warms both up
                     crowds[clients] += answers
                     seconds[clients].append(len(answers) / took)
-        found = (await owner.fetchval(_DECIDED, method), await owner.fetchval(_LOGGED))
+        found = (await owner.fetchval(_DECIDED, method), await owner.fetchval(_LOGGED, method))
     if found != (asked, asked):
         raise BenchFailed(f"{asked} were approved, {found} are decided and logged")
     figures: Figures = {

@@ -1,7 +1,7 @@
 """Everything that is accepted once, and how it is redeemed: the table that races run by.
 
 Each row is the product's own call, the one conditional write of its store, as its process makes it.
-A passkey's challenge joins here with its store; an idempotency key with its table.
+An idempotency key joins here with its table.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,6 +27,7 @@ from app.sessions import store as sessions
 from app.signing.rows import OrderRow, finish
 from app.tokens import store as tokens
 from app.traders import store as traders
+from app.webauthn import store as passkeys
 from scripts.drills.planting import MAC, Ground, add_approval
 
 Given = dict[str, str]
@@ -114,6 +115,26 @@ async def _spend_push_otp(tx: Tx, given: Given, _: int) -> bool:
 async def _guess_push_otp(tx: Tx, given: Given, _: int) -> bool:
     trader_id, approval_id = _ids(given, "trader", "approval")
     return await push_store.reserve_attempt(tx, trader_id, approval_id, _now()) is not None
+
+
+async def _plant_challenge(owner: Any, ground: Ground) -> Given:
+    challenge_id, at = new_id(), _now()
+    await owner.execute(
+        "INSERT INTO passkey_challenge (trader_id, challenge_id, purpose, bound_to, challenge,"
+        " created_at, expires_at) VALUES ($1, $2, 'register', $3, $4, $5, $6)",
+        *(ground.trader_id, challenge_id, str(ground.device_id), MAC, at),
+        at + timedelta(minutes=5),
+    )
+    given = {"trader": ground.trader_id, "challenge": challenge_id, "device": ground.device_id}
+    return {name: str(value) for name, value in given.items()}
+
+
+async def _take_challenge(tx: Tx, given: Given, _: int) -> bool:
+    trader_id, challenge_id = _ids(given, "trader", "challenge")
+    taken = await passkeys.take_challenge(
+        tx, trader_id, challenge_id, purpose="register", bound_to=given["device"], now=_now()
+    )
+    return taken is not None
 
 
 async def _plant_pending(owner: Any, ground: Ground) -> Given:
@@ -248,6 +269,7 @@ TABLE: tuple[OneTime, ...] = (
     OneTime("totp_guesses", "signer", _plant_guesses, _guess, wins=otp.MAX_CONSECUTIVE_FAILURES),
     OneTime("push_otp", "signer", _plant_push_otp, _spend_push_otp),
     OneTime("push_otp_guesses", "signer", _plant_push_otp, _guess_push_otp, wins=MAX_ATTEMPTS - 1),
+    OneTime("passkey_challenge", "signer", _plant_challenge, _take_challenge),
     OneTime("number", "signer", _plant_pending, _decide),
     OneTime("approval", "signer", _plant_approved, _consume),
     OneTime("sign_in_code", "signer", _plant_session, _set_code),

@@ -12,9 +12,11 @@ from app.core.origin import Origin
 from app.enrolment.adding import MOST_FACTORS
 from app.otp.errors import FactorNotFound, LastFactor
 from app.requesting.factors import FactorRequests
+from app.requesting.passkeys import PasskeyRemovals
 from app.verbs.wire import BindFactor, BoundFactor, Decide
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
+from tests.signing.passkeys import Passkeys
 from tests.signing.trader import Trader
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -210,6 +212,27 @@ async def test_the_last_authenticator_stays_and_another_traders_is_not_there(
     await other.bind_factor()
     with pytest.raises(FactorNotFound):
         await removal(signer, trader, other.factor_id)
+
+
+async def test_beside_a_passkey_the_last_app_may_go_and_then_the_passkey_stays(
+    signer: Signer, trader: Trader
+) -> None:
+    await trader.enrol()
+    await trader.bind_factor()
+    passkeys = Passkeys(trader)
+    await passkeys.add()
+    away = await removal(signer, trader, trader.factor_id)
+    await passkeys.approve(away)
+    assert await signer.refusal(trader.seal_request(away)) == ""
+    assert await seeds(signer, trader) == set()
+    with pytest.raises(FactorNotFound):
+        await removal(signer, trader, trader.factor_id)
+    last = await PasskeyRemovals(signer.api, signer.clock).request(
+        trader.trader_id, passkeys.factor_id, origin=trader.origin,
+        path=[trader.root_id, trader.bound.device_id],
+    )  # fmt: skip
+    await passkeys.approve(last)
+    assert await signer.refusal(trader.seal_request(last)) == "last_factor"
 
 
 async def test_two_removals_that_were_approved_together_leave_one(
