@@ -58,7 +58,7 @@ CREATE TABLE batch_leaf (
 );
 CREATE TRIGGER batch_leaf_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON batch_leaf
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-GRANT SELECT ON batch_leaf TO tripcord_api, tripcord_signer;
+GRANT SELECT ON batch_leaf TO tripcord_signer;
 GRANT INSERT ON batch_leaf TO tripcord_signer;
 
 -- Held orders of a burst are pointed at the batch that asks for them together.

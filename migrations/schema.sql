@@ -3332,7 +3332,6 @@ GRANT INSERT(intent) ON TABLE public.approval TO tripcord_signer;
 GRANT INSERT(prompt) ON TABLE public.approval TO tripcord_api;
 GRANT INSERT(prompt) ON TABLE public.approval TO tripcord_signer;
 
-GRANT SELECT ON TABLE public.batch_leaf TO tripcord_api;
 GRANT SELECT,INSERT ON TABLE public.batch_leaf TO tripcord_signer;
 
 GRANT SELECT ON TABLE public.checkpoint TO tripcord_api;

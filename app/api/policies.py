@@ -22,14 +22,13 @@ from app.guardrails.strength import Strength
 from app.policies import store
 from app.policies.current import Current, current
 from app.policies.loosening import loosened, strength_of
-from app.policies.models import Amount, Facts, Need, Policy
+from app.policies.models import LOOSENING_WAITS, Amount, Facts, Need, Policy
 from app.policies.presets import PRESETS
 from app.policies.rules import needed, policy_of, read_policy, tidy
 from app.tokens.errors import TokenRejected
 from app.verbs.wire import SealChange, SealedChange
 
 IfMatch = Annotated[str | None, HeaderParameter(name="if-match")]
-_WAITS_HOURS = 24
 _CHANGE = "policy.change"
 
 
@@ -131,7 +130,7 @@ class PolicyController(Controller):
             )
             if changes
             else None,
-            waits_hours=_WAITS_HOURS if changes else 0,
+            waits_hours=int(LOOSENING_WAITS.total_seconds()) // 3600 if changes else 0,
             history=[
                 shapes.ReplayedView(
                     subject_id=item.subject_id,

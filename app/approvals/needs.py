@@ -100,8 +100,12 @@ def about_of(action: bytes) -> About:
     fields = parse_canonical(action)
     if not isinstance(fields, dict):
         raise Malformed
-    order = fields.get("order")
-    markets = [order.get("market")] if isinstance(order, dict) else fields.get("markets", [])
+    # An order has its market inside, a grant several, what a platform does itself one or none.
+    order, one = fields.get("order"), fields.get("market")
+    if isinstance(order, dict):
+        markets = [order.get("market")]
+    else:
+        markets = fields.get("markets", [] if one is None else [one])
     amount = fields.get("notional", fields.get("allocation"))
     return About(
         venue=str(fields.get("venue", "")),

@@ -1,4 +1,4 @@
-"""Who really decided: device statements, codes, and the evidence of both. Runs in the signer.
+"""Who really decided: device statements, codes, numbers, passkeys, their evidence. In the signer.
 
 Protects: P2 and P3. A row is believed only with its MAC, a statement only with the key of a device
 whose row is believed, a code only once; at execution all of it is verified again.

@@ -1,4 +1,4 @@
-"""Binding a first device, factors, and coming back without any. Runs in the signer.
+"""Binding devices and factors, first and further ones, and coming back. Runs in the signer.
 
 Protects: who may speak for a trader. A device row exists only after its key signed for it, a
 factor row only after the device signed the sealed seed and a code confirmed it, or signed what an

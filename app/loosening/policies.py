@@ -30,14 +30,11 @@ from app.policies import store
 from app.policies.current import Current, current
 from app.policies.errors import NothingWaits, PolicyChangeWaits, PolicyStale
 from app.policies.loosening import loosened, strength_of
-from app.policies.models import Loosened, Policy, PolicyRow
+from app.policies.models import LOOSENING_WAITS, Loosened, Policy, PolicyRow
 from app.policies.rules import policy_bytes, read_policy
 from app.traders import store as traders
 from app.vault.evidence import Evidence
 from app.verbs.wire import SealChange, SealedChange
-
-WAIT = timedelta(hours=24)
-"""How long every device can still cancel what was loosened (DESIGN section 5: as re-enrolment)."""
 
 _NOTICE = timedelta(hours=24)
 
@@ -174,7 +171,7 @@ class PolicyChanges:
                 statement=None,
                 approval_id=request.approval_id,
                 sealed_at=now,
-                effective_at=now + WAIT,
+                effective_at=now + LOOSENING_WAITS,
                 mac=b"",
             )
             await self._seal(tx, row, request.origin)
@@ -285,4 +282,4 @@ def _next(
 
 
 def _hours() -> int:
-    return int(WAIT.total_seconds()) // 3600
+    return int(LOOSENING_WAITS.total_seconds()) // 3600

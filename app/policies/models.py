@@ -1,6 +1,6 @@
 """A policy as it is signed, stored and shown, and what it looks at."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
 from functools import total_ordering
@@ -13,6 +13,9 @@ from app.core.evidence import row_evidence
 from app.guardrails.strength import Strength
 
 ANY_ACTION = "*"
+
+LOOSENING_WAITS = timedelta(hours=24)
+"""How long every device can still cancel what was loosened (DESIGN section 5: as re-enrolment)."""
 
 
 @total_ordering

@@ -64,7 +64,9 @@ class ExternalRequests:
             An unknown type, an unknown or missing field, a text that could mislead.
         ParentNotActive, RungForbids
             The trader has no root yet, or it is contained.
-        PromptsExhausted, PromptOpen, CoolingDown, RequesterSilenced
+        PolicyDenies
+            The trader's policy does not let it happen.
+        PromptsExhausted, PromptOpen, CoolingDown, RequesterMuted
             The governor: this platform has asked enough for now.
         """
         async with self._db.locked(asked.trader_id) as tx:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from app.approvals import standings
 from app.approvals import store as approvals
 from app.approvals.models import ApprovalState
 from app.core.canonical import sha256
@@ -160,6 +161,11 @@ async def _consume(tx: Tx, given: Given, _: int) -> bool:
     return await approvals.consume(tx, trader_id, approval_id, _now())
 
 
+async def _consume_leaf(tx: Tx, given: Given, _: int) -> bool:
+    trader_id, approval_id = _ids(given, "trader", "approval")
+    return await standings.consume_leaf(tx, trader_id, approval_id, 0, _now())
+
+
 async def _plant_session(owner: Any, ground: Ground) -> Given:
     given, session_id = await _an_approval(owner, ground, "pending"), new_id()
     await owner.execute(
@@ -272,6 +278,7 @@ TABLE: tuple[OneTime, ...] = (
     OneTime("passkey_challenge", "signer", _plant_challenge, _take_challenge),
     OneTime("number", "signer", _plant_pending, _decide),
     OneTime("approval", "signer", _plant_approved, _consume),
+    OneTime("batch_leaf", "signer", _plant_approved, _consume_leaf),
     OneTime("sign_in_code", "signer", _plant_session, _set_code),
     OneTime("enrolment_code", "signer", _plant_enrolment_code, _redeem_code),
     OneTime("recovery_code", "signer", _plant_recovery_code, _begin),

@@ -14,7 +14,7 @@ TABLES: dict[str, str] = {
     "access_log_head": "api S, signer SU",
     "approval": "api SI, signer SIU",
     "bot_grant": "api S, signer SIU, courier S",
-    "batch_leaf": "api S, signer SI",
+    "batch_leaf": "signer SI",
     "muted_lineage": "api S, signer SIU",
     "bot_order": "api S, signer SIU, courier S",
     "checkpoint": "api S, signer SI",

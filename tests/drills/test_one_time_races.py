@@ -26,7 +26,7 @@ async def test_of_64_over_two_processes_exactly_one_wins(module_database: FreshD
     assert set(outcome.rounds) == {
         "totp_step", "totp_guesses", "push_otp", "push_otp_guesses", "number", "approval",
         "sign_in_code", "enrolment_code", "recovery_code", "order_sequence", "dpop_jti",
-        "passkey_challenge",
+        "passkey_challenge", "batch_leaf",
     }  # fmt: skip
 
 

@@ -232,3 +232,10 @@ async def test_the_whole_chain_of_a_trader_verifies(
         "approval.decided", "credential.linked", "grant.requested", "approval.decided",
         "grant.sealed", "order.released", "order.refused", "token.revoked",
     ]  # fmt: skip
+
+
+async def test_an_approved_order_goes_out_only_at_a_price_of_now(signer: Signer, bot: Bot) -> None:
+    held = await bot.hold_and_approve()
+    await signer.refresh_market(age=timedelta(seconds=6))
+    assert await signer.refusal(bot.execute(held.approval_id)) == "market_unknown:price_stale"
+    assert signer.signatures() == 0
