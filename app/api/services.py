@@ -36,6 +36,10 @@ from app.webhooks.registry import WebhookRegistry
 ISSUER_SECONDS = 60.0
 """How long the issuer's public key is told again without asking the signer."""
 
+SIGN_IN_LOOKS, LOOK_SECONDS = 240, 60.0
+"""How often an address may look at or prove a sign-in: it has no token yet, and each time takes the
+trader's lock. A browser looks twice a second."""
+
 MISSED_LEAKS, MISS_SECONDS = 500, 600.0
 """Reports of what is none of our living tokens, per address: a scanner that is right is never
 limited, and one that guesses costs us a look-up and a log entry each time."""
@@ -69,6 +73,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     stopping: asyncio.Event
     leak_misses: Budget = msgspec.field(
         default_factory=lambda: Budget(most=MISSED_LEAKS, window_seconds=MISS_SECONDS)
+    )
+    sign_in_looks: Budget = msgspec.field(
+        default_factory=lambda: Budget(most=SIGN_IN_LOOKS, window_seconds=LOOK_SECONDS)
     )
     known_issuer: list[tuple[float, SignerStatus]] = msgspec.field(default_factory=list)
 

@@ -1,5 +1,7 @@
 """/v1/sessions: a browser signs in with a code and the phone's decision."""
 
+import asyncio
+from math import ceil
 from uuid import UUID
 
 from litestar import Controller, get, post
@@ -10,7 +12,7 @@ from litestar.response import Response
 from app.accesslog.models import Event
 from app.api import shapes, shapes_codes
 from app.api.edge import FRESH_SIGN_IN, AnyRequest
-from app.api.errors import ProofRejected
+from app.api.errors import ProofRejected, TooManyRequests
 from app.api.requesters import show_number
 from app.api.services import Services
 from app.core.jose import jwk_thumbprint, public_jwk
@@ -49,6 +51,7 @@ class SessionController(Controller):
         services: NamedDependency[Services],
     ) -> shapes.SessionView:
         """Give the code once; then ask again until the phone has decided."""
+        _pace(services, request)
         proof = await services.edge.proof_only(request)
         origin = services.edge.origin(request, f"browser:{proof.jkt}")
         session = await services.sign_ins.get(data.trader_id, session_id, proof.jkt)
@@ -79,6 +82,7 @@ class SessionController(Controller):
         """Four digits for the browser to show; the person types them on the phone, in place of a
         code here. Asked again it is the same number.
         """
+        _pace(services, request)
         proof = await services.edge.proof_only(request)
         session = await services.sign_ins.get(data.trader_id, session_id, proof.jkt)
         origin = services.edge.origin(request, f"session:{session_id}")
@@ -116,3 +120,11 @@ def _view(view: SignInView) -> shapes.SessionView:
         expires_at=view.expires_at,
         session_token=None if view.bearer is None else view.bearer.reveal(),
     )
+
+
+def _pace(services: Services, request: AnyRequest) -> None:
+    """Who has no token yet takes the trader's lock here: so many times a minute and no more."""
+    address, now = services.edge.address(request), asyncio.get_running_loop().time()
+    if wait := services.sign_in_looks.wait_seconds(address, now):
+        raise TooManyRequests(retry_after_seconds=ceil(wait))
+    services.sign_in_looks.spend(address, now)

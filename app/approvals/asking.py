@@ -15,7 +15,7 @@ from app.approvals.batching import batch_of
 from app.approvals.errors import ActionMismatch, PromptOpen
 from app.approvals.governing import BURST_WINDOW, Standing, Who, govern, rings, who
 from app.approvals.models import DEFAULT_LIFE, Approval, ApprovalState
-from app.approvals.other_actions import ExternalAction, KeyRotate
+from app.approvals.other_actions import BATCH, ExternalAction, KeyRotate
 from app.core.canonical import sha256
 from app.core.ids import new_id
 from app.core.origin import Origin
@@ -148,7 +148,10 @@ async def _gather(tx: Tx, approval: Approval, standing: Standing) -> Approval:
             Strength(one.required_strength) for one in (*open_now, approval)
         ).value,
         intent=f"batch|{approval.action_type}",
-        prompt="rang" if rings(standing) else "silent",
+        # The phone was rung for the batch that this one replaces, and finds this one in its list.
+        prompt="rang"
+        if rings(standing) and not any(one.action_type == BATCH for one in open_now)
+        else "silent",
     )
     await _store(tx, batch)
     replaced = [one.approval_id for one in open_now]

@@ -13,7 +13,8 @@ from app.approvals.store import COLUMNS
 from app.db.pool import Tx
 
 # A question that was put into a batch counts as the batch. A sign-in's requester is new each time,
-# so it is its address that is counted ($4 is NULL then).
+# so it is its address that is counted ($4 is NULL then). A batch is everybody's of its lineage.
+# Sign-ins take no token, so they have a trader's cap of their own: they cannot silence a bot.
 _STANDING = """
     WITH recent AS MATERIALIZED (
         SELECT requester, action_type, intent, prompt, state, created_at, decided_at, expires_at
@@ -21,9 +22,11 @@ _STANDING = """
          WHERE trader_id = $1 AND lineage = $2 AND created_at > $3::timestamptz - $8::interval),
     mine AS (
         SELECT * FROM recent
-         WHERE ($4::text IS NULL OR requester = $4) AND state <> 'superseded'),
+         WHERE ($4::text IS NULL OR requester = $4 OR action_type = 'trade.batch')
+           AND state <> 'superseded'),
     yes AS (
-        SELECT max(decided_at) FILTER (WHERE $4::text IS NULL OR requester = $4) AS mine,
+        SELECT max(decided_at) FILTER (WHERE $4::text IS NULL OR requester = $4
+                                          OR action_type = 'trade.batch') AS mine,
                max(decided_at) AS of_lineage
           FROM recent WHERE state IN ('approved', 'consumed')),
     asked AS (
@@ -42,6 +45,7 @@ _STANDING = """
            (SELECT count(*) FROM approval
              WHERE trader_id = $1 AND prompt = 'rang' AND lineage <> ''
                AND lineage NOT LIKE 'device:%'
+               AND (lineage LIKE 'address:%') = ($2::text LIKE 'address:%')
                AND created_at > $3::timestamptz - $9::interval) AS trader_rang,
            (SELECT until FROM muted_lineage
              WHERE trader_id = $1 AND lineage = $2) AS muted_until,

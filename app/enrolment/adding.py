@@ -18,11 +18,13 @@ from app.deciding.execution import Executions
 from app.deciding.witness import Witness
 from app.devices.models import Device
 from app.enrolment.errors import FactorRefused
+from app.enrolment.factor_strength import to_add
 from app.guardrails.rungs import Verb
 from app.otp import store as otp
 from app.otp.models import TotpFactor
 from app.outbox import store as outbox
 from app.outbox.models import Topic
+from app.vault.evidence import Evidence
 from app.verbs.wire import BindFactor, BoundFactor
 
 MOST_FACTORS = 5
@@ -33,8 +35,14 @@ _ACTION = "factor.add"
 
 class FactorAdding:
     def __init__(
-        self, db: Database, witness: Witness, executions: Executions, clock: Clock
+        self,
+        db: Database,
+        witness: Witness,
+        executions: Executions,
+        evidence: Evidence,
+        clock: Clock,
     ) -> None:
+        self._evidence = evidence
         self._db = db
         self._witness = witness
         self._executions = executions
@@ -62,6 +70,7 @@ class FactorAdding:
                 now=self._clock.now(),
                 address=request.origin.address,
                 life=LONGEST_LIFE,
+                strength=await to_add(tx, self._evidence, device),
             )
             await append_locked(
                 tx,
@@ -93,6 +102,7 @@ class FactorAdding:
     async def use(self, tx: Tx, request: BindFactor, factor: TotpFactor) -> None:
         """Use the approval up for exactly this factor, and tell every device."""
         now = self._clock.now()
+        device = await self._witness.device(tx, factor.trader_id, factor.device_id)
         action, _ = await self._executions.use(
             tx,
             trader_id=request.trader_id,
@@ -101,6 +111,7 @@ class FactorAdding:
             shape=FactorAdd,
             action_type=_ACTION,
             now=now,
+            strength=await to_add(tx, self._evidence, device),
         )
         as_shown = (action.factor_id, action.kind, action.label, action.device_id)
         if as_shown != (factor.factor_id, "totp", factor.label, factor.device_id):

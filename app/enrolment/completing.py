@@ -1,5 +1,6 @@
 """The end of the waiting: the old root is revoked, then the new one is made, in one commit."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -27,6 +28,8 @@ from app.guardrails.errors import RungForbids
 from app.otp import store as otp
 from app.outbox import store as outbox
 from app.outbox.models import Topic
+from app.policies import store as policies
+from app.policies.current import current
 from app.recovery import rules, store
 from app.recovery.errors import ReEnrolmentNotFound, ReEnrolmentOver
 from app.recovery.models import ReEnrolment, ReEnrolmentState
@@ -110,6 +113,7 @@ class Completing:
             push=push,
         )
         device = await make_root(tx, self._evidence, phone, secret.reveal(), now=now)
+        await self._carry_policy(tx, request, waiting.root_id, device, now)
         # (5) Factors are no tokens and survive, unless it was said that these are gone too. What it
         # was begun with is not gone.
         if not waiting.authenticator_lost:
@@ -153,6 +157,30 @@ class Completing:
             receipt_hash=capability.secret_hash(),
         )
         return capability.reveal()
+
+    async def _carry_policy(
+        self, tx: Tx, request: EndReEnrolment, old_root: UUID, device: Device, now: datetime
+    ) -> None:
+        """What is in force holds under the new root (P7); what waited to loosen it does not."""
+        rows = await policies.since(tx, device.trader_id, old_root, now)
+        await self._evidence.verify([(row.evidence(), row.mac) for row in rows])
+        old = current(rows, now).row
+        if old is None:
+            return
+        carried = msgspec.structs.replace(
+            old,
+            root_id=device.root_id,
+            version=1,
+            change="tightened",
+            device_id=device.device_id,
+            statement=request.statement,
+            approval_id=None,
+            sealed_at=now,
+            effective_at=now,
+            mac=b"",
+        )
+        (mac,) = await self._evidence.seal([carried.evidence()])
+        await policies.insert(tx, msgspec.structs.replace(carried, mac=mac))
 
     async def _carry_over(
         self, tx: Tx, request: EndReEnrolment, old_root: UUID, device: Device

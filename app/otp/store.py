@@ -78,6 +78,8 @@ _SPEND_STEP = """
     UPDATE totp_state
        SET last_used_step = $3, consecutive_failures = 0, locked_until = NULL
      WHERE trader_id = $1 AND factor_id = $2 AND last_used_step < $3
+       AND EXISTS (SELECT FROM totp_factor f
+                    WHERE f.trader_id = $1 AND f.factor_id = $2 AND f.removed_at IS NULL)
     RETURNING factor_id
 """
 

@@ -187,6 +187,10 @@ class SignIns:
                 or decision.root_id != trader.root_id
             ):
                 raise SessionNotFound
+            # The phone that said yes may still say so: it was not contained since.
+            said_by = [decision.device_id]  # the root is looked at where the session is minted
+            if await tokens.effective_level(tx, trader_id, said_by) >= Level.FROZEN:
+                raise SessionNotFound
             await self._check_policy(tx, approval, decision.method, now)
             bearer = token.mint(token.TokenKind.SESSION, trader_id, session_id)
             node = await tokens.mint(

@@ -33,7 +33,8 @@ _OPEN = """
                                    created_at, expires_at)
     SELECT $1, $2, $3, $4, $5, $6, $7
      WHERE (SELECT count(*) FROM passkey_challenge
-             WHERE trader_id = $1 AND purpose = $3 AND expires_at > $6) < $8
+             WHERE trader_id = $1 AND purpose = $3 AND expires_at > $6
+               AND ($3 <> 're_enrol' OR bound_to = $4)) < $8
     RETURNING challenge_id
 """
 

@@ -135,7 +135,7 @@ def api_handlers(parts: "Parts") -> dict[type[Verb], Handler]:
     completing = Completing(db, re_enrolments, evidence, returning, bootstrap, identity, clock)
     passkey_binding = PasskeyBinding(db, witness, evidence, parts.relying_party, clock)
     passkey_changes = PasskeyChanges(db, witness, evidence, executions, clock)
-    adding = FactorAdding(db, witness, executions, clock)
+    adding = FactorAdding(db, witness, executions, evidence, clock)
     factors = FactorBinding(db, witness, evidence, sealing, identity, adding, clock)
     importing = Importing(db, witness, evidence, sealing, clock)
     orders = OrderSigning(db, keys, Holding(db, executions), parts.courier, clock)

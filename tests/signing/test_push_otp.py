@@ -81,17 +81,23 @@ async def test_a_code_typed_at_the_bots_decides_what_the_phone_said_yes_to(
 async def test_a_code_is_good_once_and_of_many_at_once_one_wins(
     signer: Signer, trader: Trader, bot: Bot
 ) -> None:
-    held, twin = await hold(signer, bot), await signer.twin()
-    code = await reveal(signer, trader, held)
-    signers = (signer, twin)
+    twin = await signer.twin()
+    signers, won = (signer, twin), 0
     try:
-        outcomes = await asyncio.gather(
-            *(signers[n % 2].ask(bot.typed_request(held.approval_id, code)) for n in range(16)),
-            return_exceptions=True,
-        )
+        for _ in range(3):  # on a busy machine all may be told to come back: nobody wins then
+            held = await hold(signer, bot)
+            code = await reveal(signer, trader, held)
+            outcomes = await asyncio.gather(
+                *(signers[n % 2].ask(bot.typed_request(held.approval_id, code)) for n in range(16)),
+                return_exceptions=True,
+            )
+            won = sum(isinstance(outcome, Decided) for outcome in outcomes)
+            assert won <= 1
+            if won:
+                break
     finally:
         await twin.close()
-    assert sum(isinstance(outcome, Decided) for outcome in outcomes) == 1
+    assert won == 1
     assert await state_of(signer, held) == "approved"
     again = await signer.refusal(bot.typed_request(held.approval_id, code))
     assert again == "approval_not_pending"
