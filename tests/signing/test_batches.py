@@ -288,3 +288,15 @@ async def test_the_phone_shows_every_action_of_it_and_sums_them_itself(
     for changes in mutations:
         with pytest.raises(CannotRender):
             render("batch/1", canonical_json(msgspec.to_builtins(action | changes)))
+
+
+async def test_a_burst_that_goes_on_rings_for_its_first_batch_and_no_more(
+    bot: Bot, trader: Trader, signer: Signer
+) -> None:
+    await burst(bot, 8)
+    rows = await signer.admin.fetch(
+        "SELECT action_type, prompt FROM approval WHERE trader_id = $1 AND action_type ="
+        " 'trade.batch' ORDER BY approval_id",
+        trader.trader_id,
+    )
+    assert [row["prompt"] for row in rows] == ["rang", "silent", "silent", "silent"]

@@ -15,6 +15,7 @@ from app.tokens.models import Level
 from app.verbs.wire import BoundDevice, BoundFactor, EndedReEnrolment
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
+from tests.signing.policing import NORMAL, Policing, needing
 from tests.signing.recovering import Recovering, another_device
 from tests.signing.trader import Trader
 
@@ -247,3 +248,21 @@ async def test_the_codes_that_are_left_still_work_under_the_new_root(
     assert ended.device is not None
     assert ended.device.root_token_id != paper.trader.root_id
     assert await level_of_root(signer, paper.trader) == Level.REVOKED
+
+
+async def test_the_policy_in_force_comes_along_and_what_waits_to_loosen_it_does_not(
+    signer: Signer, paper: Recovering
+) -> None:
+    trader = paper.trader
+    policing = Policing(trader)
+    await policing.put(needing("bot.grant", "strong"))
+    waiting = await policing.put(NORMAL, 1)
+    assert waiting.state == "awaiting_approval"
+    await paper.move_in(await come_back(paper))
+    carried = [row for row in await policing.rows() if row["root_id"] == trader.root_id]
+    assert [(row["version"], row["change"]) for row in carried] == [(1, "tightened")]
+    await trader.link()
+    requested, _ = await trader.request_grant()
+    assert await policing.strength_of(requested.approval_id) == "strong"
+    by_code = await trader.decide_request(requested.approval_id)
+    assert await signer.refusal(by_code) == "factor_too_weak"

@@ -10,6 +10,7 @@ import pytest
 from app.core.ids import new_id
 from app.core.origin import Origin
 from app.enrolment.adding import MOST_FACTORS
+from app.otp import store as otp
 from app.otp.errors import FactorNotFound, LastFactor
 from app.requesting.factors import FactorRequests
 from app.requesting.passkeys import PasskeyRemovals
@@ -282,3 +283,54 @@ async def test_who_signs_in_need_not_know_names(signer: Signer, trader: Trader) 
     )  # fmt: skip
     assert await signer.refusal(typed) == "totp_rejected"
     assert await signer.refusal(named(typed, factor_id, second.code())) == ""
+
+
+async def test_beside_a_passkey_an_app_is_added_by_nothing_weaker(
+    signer: Signer, trader: Trader
+) -> None:
+    """A code that was phished once must not become an authenticator for good (P7)."""
+    await trader.enrol()
+    await trader.bind_factor()
+    passkeys = Passkeys(trader)
+    await passkeys.add()
+    second = Second(trader)
+    request = await second.request()
+    asked: BoundFactor = await signer.ask(request)
+    assert asked.approval_id is not None
+    await trader.let_time_pass()
+    by_code = await trader.decide_request(asked.approval_id)
+    assert await signer.refusal(by_code) == "factor_too_weak"
+    await passkeys.approve(asked.approval_id)
+    again = msgspec.structs.replace(request, approval_id=asked.approval_id, code=second.code())
+    assert (await signer.ask(again)).state == "bound"
+
+
+async def test_whoever_asked_for_less_an_app_is_bound_by_nothing_weaker(
+    signer: Signer, trader: Trader
+) -> None:
+    """The row of the approval is only a word: the signer reckons again at execution."""
+    await trader.enrol()
+    await trader.bind_factor()
+    second, passkeys = Second(trader), Passkeys(trader)
+    request = await second.request()
+    asked: BoundFactor = await signer.ask(request)
+    assert asked.approval_id is not None
+    await trader.approve(asked.approval_id)
+    await trader.let_time_pass()
+    await passkeys.add()
+    again = msgspec.structs.replace(request, approval_id=asked.approval_id, code=second.code())
+    assert await signer.refusal(again) == "factor_too_weak"
+
+
+async def test_a_code_of_an_app_that_is_gone_meanwhile_is_not_spent(
+    signer: Signer, trader: Trader
+) -> None:
+    await trader.enrol()
+    await trader.bind_factor()
+    gone = await Second(trader).add()
+    approval = await removal(signer, trader, gone)
+    await trader.approve_named(approval)
+    await signer.ask(trader.seal_request(approval))
+    async with signer.db.transaction() as tx:
+        assert not await otp.spend_step(tx, trader.trader_id, gone, 2**40)
+        assert await otp.spend_step(tx, trader.trader_id, trader.factor_id, 2**40)

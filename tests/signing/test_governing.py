@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from app.approvals import governing
 from app.approvals.errors import CoolingDown, PromptOpen, PromptsExhausted, RequesterMuted
 from app.core.errors import DomainError
 from app.core.origin import Origin
@@ -18,6 +19,7 @@ from tests.signing.asking import Asking, asking_for
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
 from tests.signing.trader import Trader
+from tests.signing.tree import grant_under
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -227,3 +229,29 @@ async def test_each_refusal_is_told_with_its_own_word(asking: Asking) -> None:
         await asking.ask()
     assert refused.value.code == "prompt_open"
     assert timedelta(seconds=refused.value.retry_after_seconds) <= timedelta(minutes=2)
+
+
+async def test_sign_ins_of_strangers_silence_nobody_who_has_a_token(
+    asking: Asking, signer: Signer
+) -> None:
+    trader = asking.trader
+    for n in range(11):  # sites of their own: each rings once, until there were ten
+        origin = Origin(actor="anyone", address=f"198.51.{n}.7")
+        await signer.sign_ins.begin(trader.trader_id, P256().jkt, origin)
+    assert await bells(trader, "login") == 10
+    await asking.ask()
+    assert await bells(trader) == 1
+
+
+async def test_a_bot_beneath_another_has_one_batch_open_at_a_time(
+    bot: Bot, trader: Trader, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = await grant_under(trader, bot.grant_id)
+    await trader.forget_prompts()
+    with monkeypatch.context() as slow:
+        slow.setattr(governing, "BURST_WINDOW", timedelta(seconds=60))
+        for _ in range(5):
+            await child.place("0.02")
+    await earlier_by_seconds(trader, 3)
+    await signer.refresh_market()
+    assert await signer.refusal(child.order("0.02")) == "prompt_open"

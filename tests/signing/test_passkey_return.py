@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.verbs.answers import BegunReEnrolment
 from tests.core.keys import P256
@@ -185,3 +186,13 @@ async def test_an_edited_passkey_id_of_a_re_enrolment_is_refused(
              begun.re_enrolment_id, before["passkey_id"], before["code_id"])
         )  # fmt: skip
     assert await signer.refusal(recovering.end_request("complete")) == ""
+
+
+async def test_a_stranger_who_asks_does_not_use_up_the_owners_challenges(trader: Trader) -> None:
+    await trader.enrol()
+    passkeys, stranger = Passkeys(trader), P256()
+    await passkeys.register()
+    tried = [passkeys.open_return(stranger) for _ in range(40)]
+    outcomes = await asyncio.gather(*tried, return_exceptions=True)
+    assert any(isinstance(outcome, DomainError) for outcome in outcomes)
+    assert (await passkeys.open_return(P256())).challenge

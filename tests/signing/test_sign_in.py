@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from app.sessions.errors import SessionNotFound
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
 from tests.signing.signing_in import ADDRESS, AGENT, Browser
@@ -105,3 +106,18 @@ async def test_a_denied_sign_in_is_over(signer: Signer, trader: Trader) -> None:
     await trader.let_time_pass()
     assert await signer.refusal(browser.prove(view.approval_id)) == "approval_not_pending"
     assert (await browser.conclude(view.session_id)).state == "denied"
+
+
+async def test_a_phone_that_was_contained_since_its_yes_signs_nobody_in(
+    signer: Signer, trader: Trader
+) -> None:
+    await trader.enrol()
+    await trader.bind_factor()
+    browser = Browser(trader)
+    view = await browser.begin()
+    await trader.let_time_pass()
+    await signer.ask(browser.prove(view.approval_id))
+    await signer.ask(await trader.decide_request(view.approval_id, code=None))
+    await trader.revoke(trader.bound.device_id)
+    with pytest.raises(SessionNotFound):
+        await browser.conclude(view.session_id)
