@@ -1,7 +1,5 @@
 """Prove possession of a passkey: for a decision, and for coming back without any device."""
 
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -12,6 +10,7 @@ from app.core.clock import Clock
 from app.core.errors import Malformed
 from app.core.origin import Origin
 from app.db.pool import Database, Tx
+from app.deciding.ending import TOLD_FOR
 from app.deciding.methods import Asked, Proof
 from app.outbox import store as outbox
 from app.outbox.models import Topic
@@ -22,9 +21,6 @@ from app.webauthn.challenges import approval_challenge
 from app.webauthn.errors import CounterRegressed, PasskeyChanged, PasskeyFrozen, PasskeyRejected
 from app.webauthn.models import Passkey, RelyingParty, usable
 from app.webauthn.responses import read_assertion
-
-_TOLD_FOR: Final = timedelta(hours=24)
-"""How long a phone that is off is still rung about a frozen passkey."""
 
 
 class PasskeyProof:
@@ -145,7 +141,7 @@ class PasskeyVerifier:
             )
             await outbox.ring(
                 tx, passkey.trader_id, Topic.SECURITY, passkey.factor_id,
-                self._clock.now() + _TOLD_FOR,
+                self._clock.now() + TOLD_FOR,
             )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """A code that was used before comes again: somebody saw it. The owner is told."""
 
 from contextlib import suppress
-from datetime import timedelta
 from uuid import UUID
 
 from app.accesslog.log import append_locked
@@ -11,11 +10,10 @@ from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.core.origin import Origin
 from app.db.pool import Database
+from app.deciding.ending import TOLD_FOR
 from app.otp import store
 from app.outbox import store as outbox
 from app.outbox.models import Topic
-
-_TOLD_FOR = timedelta(hours=24)
 
 
 class ReplayWarnings:
@@ -43,4 +41,4 @@ class ReplayWarnings:
                     ),
                 )
                 if await store.may_warn(tx, trader_id, factor_id, now):
-                    await outbox.ring(tx, trader_id, Topic.SECURITY, new_id(), now + _TOLD_FOR)
+                    await outbox.ring(tx, trader_id, Topic.SECURITY, new_id(), now + TOLD_FOR)

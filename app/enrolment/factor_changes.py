@@ -9,19 +9,22 @@ from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store as approvals
 from app.approvals.actions import FactorAdd, FactorRemove
-from app.approvals.errors import ActionMismatch, ApprovalNotFound, FactorTooWeak
+from app.approvals.errors import ActionMismatch, ApprovalNotApproved, ApprovalNotFound
 from app.approvals.models import Decision
 from app.core.canonical import parse_canonical
 from app.core.clock import Clock
 from app.core.encoding import b64url
 from app.core.errors import Malformed
+from app.core.ids import new_id
 from app.db.pool import Database, Tx
+from app.deciding.ending import TOLD_FOR
 from app.deciding.execution import Executions
 from app.deciding.witness import Witness
 from app.enrolment import factor_strength
 from app.guardrails.rungs import Verb
-from app.guardrails.strength import METHOD_STRENGTH, Strength
+from app.guardrails.strength import Strength
 from app.outbox import store as outbox
+from app.outbox.models import Topic
 from app.vault.evidence import Evidence
 from app.verbs.wire import SealChange, SealedChange
 from app.webauthn import store
@@ -98,7 +101,7 @@ class PasskeyChanges:
             if passkey.state != "pending":
                 raise PasskeyChanged
             added = await self._write(tx, passkey, "active")
-            position = await self._log(tx, request, by, added, Event.PASSKEY_BOUND)
+            position = await self._log_and_tell(tx, request, by, added, Event.PASSKEY_BOUND)
             await outbox.tell_platform(
                 tx, request.trader_id, event="credential-change", fact="passkey",
                 fact_id=passkey.factor_id, position=position,
@@ -121,11 +124,11 @@ class PasskeyChanges:
             passkey = await self._meant(tx, request)
             needed = factor_strength.to_remove(passkey)
             by = await self._use(tx, request, passkey, FactorRemove, "factor.remove", needed)
-            await factor_strength.check_not_last(tx, passkey)
+            await factor_strength.check_not_last(tx, self._evidence, passkey)
             if passkey.state not in {"active", "frozen"}:
                 raise PasskeyChanged
             removed = await self._write(tx, passkey, "removed")
-            await self._log(tx, request, by, removed, Event.PASSKEY_REMOVED)
+            await self._log_and_tell(tx, request, by, removed, Event.PASSKEY_REMOVED)
         return _sealed(removed)
 
     async def _meant(self, tx: Tx, request: SealChange) -> Passkey:
@@ -155,13 +158,13 @@ class PasskeyChanges:
             shape=shape,
             action_type=action_type,
             now=self._clock.now(),
+            strength=needed,
         )
         if action != action_about(passkey, shape):
             raise ActionMismatch
-        # What the approval's row asked for is a row's word; what it takes is known here.
         decision = await approvals.get_decision(tx, request.trader_id, request.approval_id)
-        if decision is None or METHOD_STRENGTH[decision.method] < needed:
-            raise FactorTooWeak
+        if decision is None:
+            raise ApprovalNotApproved
         return decision
 
     async def _write(self, tx: Tx, passkey: Passkey, state: State) -> Passkey:
@@ -171,10 +174,11 @@ class PasskeyChanges:
             raise PasskeyChanged
         return written
 
-    async def _log(
+    async def _log_and_tell(
         self, tx: Tx, request: SealChange, by: Decision, passkey: Passkey, event: Event
     ) -> int:
-        return await append_locked(
+        """The entry's position. Every device hears of it, like of an app that came or went."""
+        position = await append_locked(
             tx,
             Entry(
                 trader_id=request.trader_id,
@@ -185,6 +189,9 @@ class PasskeyChanges:
                 subject_id=passkey.factor_id,
             ),
         )
+        until = self._clock.now() + TOLD_FOR
+        await outbox.ring(tx, request.trader_id, Topic.SECURITY, new_id(), until)
+        return position
 
 
 def action_about(passkey: Passkey, shape: type[Change]) -> Change:

@@ -9,6 +9,7 @@ from app.devices.models import Device
 from app.guardrails.strength import Strength
 from app.otp import store as otp
 from app.otp.errors import LastFactor
+from app.otp.models import TotpFactor
 from app.vault.evidence import Evidence
 from app.webauthn import store as passkeys
 from app.webauthn.models import Passkey, usable
@@ -41,13 +42,16 @@ def to_remove(passkey: Passkey) -> Strength:
     return Strength.OUT_OF_BAND if passkey.state == "frozen" else Strength.PHISHING_RESISTANT
 
 
-async def check_not_last(tx: Tx, passkey: Passkey) -> None:
-    """Raise LastFactor unless something else under the same root can approve."""
-    others = [
-        *(f.factor_id
-          for f in await otp.list_living(tx, passkey.trader_id, passkey.root_id)),
-        *(p.factor_id for p in usable(await passkeys.list_all(tx, passkey.trader_id),
-                                      passkey.root_id)),
-    ]  # fmt: skip
-    if set(others) <= {passkey.factor_id}:
+async def check_not_last(tx: Tx, evidence: Evidence, factor: TotpFactor | Passkey) -> None:
+    """Raise LastFactor unless another one under the same root can approve, by the HSM's word.
+
+    An authenticator app that is itself about to go is verified with the others.
+    """
+    trader_id, root_id = factor.trader_id, factor.root_id
+    living: list[TotpFactor | Passkey] = [
+        *await otp.list_living(tx, trader_id, root_id),
+        *usable(await passkeys.list_all(tx, trader_id), root_id),
+    ]
+    if all(one.factor_id == factor.factor_id for one in living):
         raise LastFactor
+    await evidence.verify([(one.evidence(), one.mac) for one in living])

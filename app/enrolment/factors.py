@@ -126,7 +126,7 @@ class FactorBinding:
         # (1) The device, and that it signed this very envelope.
         async with self._db.session() as tx:
             device = await self._witness.device(tx, request.trader_id, request.device_id)
-            is_first = await _is_first(tx, self._evidence, device)
+            first = await is_first(tx, self._evidence, device)
         asked_before = request.approval_id is not None
         signed = bind_factor_statement(
             request.statement, device, None if asked_before else self._clock.now()
@@ -135,7 +135,7 @@ class FactorBinding:
             digest_bytes(signed.envelope_sha256), envelope_digest(request.envelope)
         ):
             raise StatementRejected
-        if not is_first and not asked_before:
+        if not first and not asked_before:
             return await self._adding.ask(request, device, signed.label)
         factor_id = await self._adding.proposed(request) if asked_before else new_id()
         # (2) Open it inside the HSM; the HMACs of three steps come back, the seed does not.
@@ -216,7 +216,8 @@ class FactorBinding:
         )
 
 
-async def _is_first(tx: Tx, evidence: Evidence, device: Device) -> bool:
+async def is_first(tx: Tx, evidence: Evidence, device: Device) -> bool:
+    """Whether `check_first` would let a factor in without an approval."""
     try:
         await check_first(tx, evidence, device)
     except FactorNeedsApproval:

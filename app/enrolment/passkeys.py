@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -22,9 +23,9 @@ from app.db.pool import Database, Tx
 from app.deciding.errors import StatementRejected
 from app.deciding.witness import Witness, bind_passkey_statement
 from app.devices.models import Device
-from app.enrolment.errors import EnrolmentRefused, FactorNeedsApproval
+from app.enrolment.errors import EnrolmentRefused
 from app.enrolment.factor_strength import to_add
-from app.enrolment.factors import check_first
+from app.enrolment.factors import is_first
 from app.guardrails.rungs import Verb
 from app.outbox import store as outbox
 from app.traders import store as traders
@@ -47,8 +48,8 @@ from app.webauthn.registration import verify_registration
 from app.webauthn.responses import Registration, read_registration
 
 MOST_OPEN: dict[Purpose, int] = {"register": 5, "re_enrol": 20}
-"""Challenges open at once per trader. A device tries a few times; who comes back has no token yet,
-so anybody may ask in a trader's name, and more than this tells nobody anything but "wait"."""
+"""Challenges open at once: of a trader's devices together, and of each key that comes back. That
+one has no token yet, so anybody may ask in a trader's name, and uses up nobody's but his own."""
 
 
 def response_digest(response: Registration) -> bytes:
@@ -92,7 +93,8 @@ class PasskeyBinding:
         async with self._db.locked(request.trader_id) as tx:
             device = await self._witness.device(tx, request.trader_id, request.device_id)
             await self._witness.check_may(tx, device, Verb.ENROL)
-            known = [p for p in await store.list_all(tx, request.trader_id) if p.state != "removed"]
+            every = await store.list_all(tx, request.trader_id)
+            known = [p for p in every if _stands(p, device.root_id, challenge.created_at)]
             await self._store(tx, challenge)
             await append_locked(
                 tx,
@@ -180,14 +182,13 @@ class PasskeyBinding:
         signed: Signed,
         registered: Registered,
     ) -> BoundPasskey:
-        is_first, now = await self._is_first(tx, device), self._clock.now()
-        passkey = self._row(device, signed.label, registered, is_first=is_first, now=now)
+        first, now = await is_first(tx, self._evidence, device), self._clock.now()
+        passkey = self._row(device, signed.label, registered, is_first=first, now=now)
         (mac,) = await self._evidence.seal([passkey.evidence()])
-        strength = await to_add(tx, self._evidence, device)
         await store.insert(tx, msgspec.structs.replace(passkey, mac=mac))
-        event = Event.PASSKEY_BOUND if is_first else Event.PASSKEY_REGISTERED
+        event = Event.PASSKEY_BOUND if first else Event.PASSKEY_REGISTERED
         position = await self._log(tx, request, device, passkey, event)
-        if is_first:
+        if first:
             await outbox.tell_platform(
                 tx, device.trader_id, event="credential-change", fact="passkey",
                 fact_id=passkey.factor_id, position=position,
@@ -207,18 +208,25 @@ class PasskeyBinding:
             subject_id=passkey.factor_id,
             now=now,
             life=LONGEST_LIFE,
-            strength=strength,
+            address=request.origin.address,
+            strength=await to_add(tx, self._evidence, device),
+        )
+        await append_locked(
+            tx,
+            Entry(
+                trader_id=device.trader_id,
+                event=Event.APPROVAL_REQUESTED,
+                origin=request.origin,
+                token_id=device.device_id,
+                path=[device.root_id, device.device_id],
+                subject_id=approval.approval_id,
+                rule=approval.action_type,
+                request_digest=approval.digest,
+            ),
         )
         return BoundPasskey(
             factor_id=passkey.factor_id, state="pending", approval_id=approval.approval_id
         )
-
-    async def _is_first(self, tx: Tx, device: Device) -> bool:
-        try:
-            await check_first(tx, self._evidence, device)
-        except FactorNeedsApproval:
-            return False
-        return True
 
     def _row(
         self, device: Device, label: str, registered: Registered, *, is_first: bool, now: datetime
@@ -284,3 +292,10 @@ class PasskeyBinding:
                 request_digest=sha256(request.statement.encode()),
             ),
         )
+
+
+def _stands(passkey: Passkey, root_id: UUID, now: datetime) -> bool:
+    """Whether its authenticator must not make another; one nobody approved in time is no reason."""
+    if passkey.root_id != root_id or passkey.state == "removed":
+        return False
+    return passkey.state != "pending" or now < passkey.bound_at + LONGEST_LIFE

@@ -19,8 +19,8 @@ from app.db.pool import Database, Tx
 from app.deciding.execution import Executions
 from app.deciding.witness import Witness, check_fresh, recovery_codes_statement
 from app.devices.models import Device
-from app.enrolment.errors import EnrolmentRefused, FactorNeedsApproval
-from app.enrolment.factors import check_first
+from app.enrolment.errors import EnrolmentRefused
+from app.enrolment.factors import is_first
 from app.guardrails.rungs import Verb
 from app.outbox import store as outbox
 from app.recovery import store
@@ -83,19 +83,12 @@ class RecoveryCodeBinding:
                 number = await store.newest_set(tx, request.trader_id) + 1
                 if request.approval_id is not None:
                     await self._use(tx, request, device, number, request.approval_id)
-                elif not await self._is_first(tx, device):
+                elif not await is_first(tx, self._evidence, device):
                     return await self._ask(tx, request, device, number)
                 await self._store(tx, request, device, signed, keys, number)
         except Conflict:
             raise RecoveryCodesRefused from None
         return BoundRecoveryCodes(state="bound", codes_left=CODES_PER_SET)
-
-    async def _is_first(self, tx: Tx, device: Device) -> bool:
-        try:
-            await check_first(tx, self._evidence, device)
-        except FactorNeedsApproval:
-            return False
-        return True
 
     async def _use(
         self, tx: Tx, request: BindRecoveryCodes, device: Device, number: int, approval_id: UUID

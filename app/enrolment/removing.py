@@ -1,7 +1,5 @@
 """Take an authenticator away, as approved: its seed is destroyed and its row says so for good."""
 
-from uuid import UUID
-
 import msgspec
 
 from app.accesslog.log import append_locked
@@ -16,16 +14,14 @@ from app.deciding.ending import TOLD_FOR
 from app.deciding.execution import Executions
 from app.deciding.totp import TotpVerifier
 from app.enrolment.errors import EnrolmentRefused, FactorRefused
+from app.enrolment.factor_strength import check_not_last
 from app.otp import store as otp
-from app.otp.errors import LastFactor
 from app.otp.models import TotpFactor
 from app.outbox import store as outbox
 from app.outbox.models import Topic
 from app.traders import store as traders
 from app.vault.evidence import Evidence
 from app.verbs.wire import SealChange, SealedChange
-from app.webauthn import store as passkeys
-from app.webauthn.models import Passkey, usable
 
 
 class FactorRemoving:
@@ -75,7 +71,8 @@ class FactorRemoving:
                 raise FactorRefused
             if action.details_sha256 != b64url(sha256(factor.evidence())):
                 raise FactorRefused
-            await self._check_not_last(tx, living, trader.root_id)
+            await check_not_last(tx, self._evidence, factor)
+            acting = request.origin.device_id
             removed = msgspec.structs.replace(factor, removed_at=now, version=factor.version + 1)
             await self._write(tx, removed)
             await append_locked(
@@ -84,8 +81,8 @@ class FactorRemoving:
                     trader_id=request.trader_id,
                     event=Event.FACTOR_REMOVED,
                     origin=request.origin,
-                    token_id=request.origin.device_id,
-                    path=[trader.root_id, factor.device_id],
+                    token_id=acting,
+                    path=None if acting is None else [trader.root_id, acting],
                     subject_id=factor.factor_id,
                     request_digest=approval.digest,
                 ),
@@ -93,15 +90,6 @@ class FactorRemoving:
             await outbox.ring(tx, request.trader_id, Topic.SECURITY, new_id(), now + TOLD_FOR)
         await self._totp.forget(removed)
         return SealedChange(subject_id=factor.factor_id, state="removed", version=removed.version)
-
-    async def _check_not_last(self, tx: Tx, living: list[TotpFactor], root_id: UUID) -> None:
-        """Another app or a passkey is left to approve with, and the HSM vouches for it."""
-        trader_id = living[0].trader_id
-        others = usable(await passkeys.list_all(tx, trader_id), root_id)
-        rows: list[TotpFactor | Passkey] = [*living, *others]
-        await self._evidence.verify([(one.evidence(), one.mac) for one in rows])
-        if len(rows) == 1:
-            raise LastFactor
 
     async def _write(self, tx: Tx, removed: TotpFactor) -> None:
         (mac,) = await self._evidence.seal([removed.evidence()])

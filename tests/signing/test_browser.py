@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from app.webauthn.responses import read_registration
 from scripts.clients.encoding import b64url
 from tests.signing.browser import Page, browser_page, find_browser
 from tests.signing.parts import RELYING_PARTY, Signer
@@ -84,7 +85,8 @@ async def test_what_a_browser_adds_to_its_json_is_passed_over(page: Page) -> Non
     made = await page.create(_options())
     assert {"authenticatorAttachment", "clientExtensionResults"} <= made.keys()
     assert {"publicKey", "publicKeyAlgorithm", "authenticatorData"} <= made["response"].keys()
-    assert msgspec.json.encode(made)
+    read = read_registration(msgspec.json.encode(made))
+    assert b64url(read.credential_id) == made["id"]
 
 
 def _options() -> dict[str, object]:

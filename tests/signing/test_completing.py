@@ -15,7 +15,7 @@ from app.tokens.models import Level
 from app.verbs.wire import BoundDevice, BoundFactor, EndedReEnrolment
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
-from tests.signing.policing import NORMAL, Policing, needing
+from tests.signing.policing import Policing, needing, plus, rule
 from tests.signing.recovering import Recovering, another_device
 from tests.signing.trader import Trader
 
@@ -255,12 +255,16 @@ async def test_the_policy_in_force_comes_along_and_what_waits_to_loosen_it_does_
 ) -> None:
     trader = paper.trader
     policing = Policing(trader)
-    await policing.put(needing("bot.grant", "strong"))
-    waiting = await policing.put(NORMAL, 1)
-    assert waiting.state == "awaiting_approval"
+    strict = plus(rule("bot.grant", "strong"))
+    await policing.put(strict)
+    waiting = await policing.loosen(needing("trade.order", "out_of_band", strict), 1)
+    assert waiting.state == "waiting"
+    in_force = (await policing.rows())[0]["policy"]
     await paper.move_in(await come_back(paper))
     carried = [row for row in await policing.rows() if row["root_id"] == trader.root_id]
-    assert [(row["version"], row["change"]) for row in carried] == [(1, "tightened")]
+    assert [(row["version"], row["change"], row["policy"]) for row in carried] == [
+        (1, "tightened", in_force)
+    ]
     await trader.link()
     requested, _ = await trader.request_grant()
     assert await policing.strength_of(requested.approval_id) == "strong"

@@ -158,12 +158,17 @@ async def test_a_wrong_confirming_code_binds_nothing(signer: Signer, trader: Tra
 async def test_a_removed_authenticator_has_no_seed_and_its_row_says_so_for_good(
     signer: Signer, trader: Trader, bot: Bot
 ) -> None:
+    await trader.listen()
     second = Second(trader)
     factor_id = await second.add()
     approval = await removal(signer, trader, factor_id)
     await trader.approve_named(approval)
     sealed = await signer.ask(trader.seal_request(approval))
     assert (sealed.subject_id, sealed.state) == (factor_id, "removed")
+    told = "SELECT count(*) FROM outbox WHERE trader_id = $1 AND topic = 'security'"
+    assert await signer.admin.fetchval(told, trader.trader_id) == 2  # it came, and it went
+    entry = next(e for e in await signer.log(trader.trader_id) if e["event"] == "factor.removed")
+    assert entry["path"] == [trader.root_id, entry["token_id"]]
     assert await seeds(signer, trader) == {trader.factor_id}
     held = await bot.hold()
     await trader.let_time_pass()

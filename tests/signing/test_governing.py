@@ -28,11 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def asking(trader: Trader) -> Asking:
     await trader.enrol()
     await trader.bind_factor()
-    await trader.signer.admin.execute(
-        "INSERT INTO push_registration (trader_id, device_id, provider, kind, registration)"
-        " VALUES ($1, $2, 'fcm', 'token', 'r')",
-        *(trader.trader_id, trader.bound.device_id),
-    )
+    await trader.listen()
     return await asking_for(trader)
 
 

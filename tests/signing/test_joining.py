@@ -142,4 +142,5 @@ async def test_no_phone_is_born_under_a_contained_root(signer: Signer, owner: Tr
 async def test_a_key_is_one_devices(signer: Signer, owner: Trader) -> None:
     with pytest.raises(KeyTaken):
         await ask(owner, owner.device)
-    assert signer.signatures() == 0
+    devices = "SELECT count(*) FROM device WHERE trader_id = $1"
+    assert await signer.admin.fetchval(devices, owner.trader_id) == 1

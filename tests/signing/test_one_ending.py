@@ -36,7 +36,6 @@ async def test_approve_deny_and_take_back_at_once_on_two_signers(
     await trader.enrol()
     await trader.bind_factor()
     asking, twin = await asking_for(trader), await signer.twin()
-    seen = set()
     try:
         for _ in range(12):
             await trader.forget_prompts()
@@ -51,7 +50,6 @@ async def test_approve_deny_and_take_back_at_once_on_two_signers(
             )  # fmt: skip
             assert all(isinstance(a, DomainError) for a in answers if isinstance(a, Exception))
             row = await row_of(signer, approval_id)
-            seen.add(row["state"])
             # A no that comes after the yes takes it back; nothing comes after a no.
             assert (row["state"], row["decision"]) in {
                 ("approved", "approve"), ("denied", "deny"), ("cancelled", None),
@@ -69,7 +67,6 @@ async def test_approve_deny_and_take_back_at_once_on_two_signers(
             assert (await row_of(signer, approval_id))["state"] == ended
     finally:
         await twin.close()
-    assert seen
 
 
 async def test_a_yes_at_the_moment_of_expiry_is_one_or_the_other(

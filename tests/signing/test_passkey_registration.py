@@ -1,12 +1,14 @@
 """Registering passkeys through the verbs: one challenge, one device, one credential id."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import cbor2
 import msgspec
 import pytest
 
+from app.approvals.models import LONGEST_LIFE
 from app.core.ids import new_id
 from app.verbs.answers import BoundPasskey, OpenedCeremony
 from scripts.clients.authenticator import Authenticator
@@ -177,3 +179,31 @@ async def test_the_answer_of_a_binding_is_small(trader: Trader) -> None:
     await trader.enrol()
     bound: BoundPasskey = await Passkeys(trader).register()
     assert set(msgspec.to_builtins(bound)) == {"factor_id", "state", "approval_id"}
+
+
+async def test_a_passkey_that_nobody_approved_in_time_may_be_made_again(
+    signer: Signer, trader: Trader
+) -> None:
+    await trader.enrol()
+    await trader.bind_factor()
+    passkeys = Passkeys(trader)
+    await passkeys.register()
+    for ahead, count in ((timedelta(0), 1), (LONGEST_LIFE + timedelta(seconds=1), 0)):
+        signer.clock.ahead = ahead
+        opened = await passkeys.open()
+        assert opened.options is not None
+        assert len(opened.options["excludeCredentials"]) == count
+
+
+async def test_the_question_about_a_further_passkey_is_in_the_log_with_where_it_came_from(
+    signer: Signer, trader: Trader
+) -> None:
+    await trader.enrol()
+    await trader.bind_factor()
+    bound = await Passkeys(trader).register()
+    entry = (await signer.log(trader.trader_id))[-1]
+    assert (entry["event"], entry["subject_id"]) == ("approval.requested", bound.approval_id)
+    asked = await signer.admin.fetchrow(
+        "SELECT digest, asked_from FROM approval WHERE approval_id = $1", bound.approval_id
+    )
+    assert (entry["request_digest"], entry["address"]) == tuple(asked)

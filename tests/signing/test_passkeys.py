@@ -298,6 +298,7 @@ async def test_removing_takes_an_approval_as_strong_as_the_passkey(
 ) -> None:
     await trader.enrol()
     await trader.bind_factor()
+    await trader.listen()
     passkeys = Passkeys(trader)
     await passkeys.add()
     away = await removal(signer, trader, passkeys)
@@ -305,6 +306,8 @@ async def test_removing_takes_an_approval_as_strong_as_the_passkey(
     await passkeys.approve(away)
     sealed = await signer.ask(trader.seal_request(away))
     assert sealed.state == "removed"
+    told = "SELECT count(*) FROM outbox WHERE trader_id = $1 AND topic = 'security'"
+    assert await signer.admin.fetchval(told, trader.trader_id) == 2  # it came, and it went
     approval = await something_to_approve(trader)
     refused = await signer.refusal(await passkeys.decide_request(approval))
     assert refused == "passkey_rejected:allow_list"
@@ -317,6 +320,22 @@ async def test_the_last_way_to_approve_is_not_removed(signer: Signer, trader: Tr
     away = await removal(signer, trader, passkeys)
     await passkeys.approve(away)
     assert await signer.refusal(trader.seal_request(away)) == "last_factor"
+
+
+async def test_what_somebody_wrote_into_the_table_is_not_another_way_to_approve(
+    signer: Signer, trader: Trader
+) -> None:
+    await trader.enrol()
+    passkeys = Passkeys(trader)
+    await passkeys.register()
+    away = await removal(signer, trader, passkeys)
+    await passkeys.approve(away)
+    written = (
+        "INSERT INTO passkey SELECT p.* FROM passkey o, jsonb_populate_record(o,"
+        " jsonb_build_object('factor_id', $2::uuid)) AS p WHERE o.factor_id = $1"
+    )
+    await signer.as_owner((written, passkeys.factor_id, new_id()))
+    assert await signer.refusal(trader.seal_request(away)) == "evidence_forged"
 
 
 async def test_another_traders_passkey_approves_nothing_here(

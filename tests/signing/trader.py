@@ -194,6 +194,14 @@ class Trader(Phone):
         await self.link()
         return await self.grant(**limits)
 
+    async def listen(self) -> None:
+        """Give the phone a push registration: from now on it rings."""
+        await self.signer.admin.execute(
+            "INSERT INTO push_registration (trader_id, device_id, provider, kind, registration)"
+            " VALUES ($1, $2, 'fcm', 'token', 'r')",
+            *(self.trader_id, self.bound.device_id),
+        )
+
     async def revoke(self, node: UUID) -> None:
         await self.signer.revocations.revoke(
             self.trader_id, node, reason="test", origin=self.origin
