@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from app.exchanges import binance_outcome, binance_rights, strictjson
+from app.exchanges import binance_outcome, binance_rights, reading, strictjson
 from app.exchanges.binance_market import snapshot_of
 from app.exchanges.dialect import Verb
 from app.exchanges.errors import VenueAnswerUnknown
@@ -14,7 +14,6 @@ from app.exchanges.models import (
     OpenOrder,
     OrderOutcome,
     PublicRequest,
-    Side,
     VenueBalance,
     VenuePermissions,
     VenueTicker,
@@ -23,7 +22,6 @@ from app.exchanges.models import (
 
 _OK = 200
 _PROTECTIVE = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
-_SIDES: dict[Any, Side] = {"BUY": "buy", "SELL": "sell"}
 
 
 class BinanceAnswers:
@@ -40,17 +38,16 @@ class BinanceAnswers:
 
     def parse_balances(self, status: int, body: bytes) -> tuple[VenueBalance, ...]:
         rows = strictjson.rows(strictjson.table(_answer(status, body)).get("balances"))
-        balances = tuple(
-            VenueBalance(
-                asset=strictjson.text(row, "asset"),
-                free=strictjson.decimal(row, "free"),
-                locked=strictjson.decimal(row, "locked"),
-            )
-            for row in rows
+        return reading.balances_of(
+            [
+                VenueBalance(
+                    asset=strictjson.text(row, "asset"),
+                    free=strictjson.decimal(row, "free"),
+                    locked=strictjson.decimal(row, "locked"),
+                )
+                for row in rows
+            ]
         )
-        if len({balance.asset for balance in balances}) != len(balances):
-            raise VenueAnswerUnknown(rule="asset")
-        return tuple(balance for balance in balances if balance.free or balance.locked)
 
     def parse_open_orders(self, status: int, body: bytes) -> tuple[OpenOrder, ...]:
         return tuple(_open_order(row) for row in strictjson.rows(_answer(status, body)))
@@ -64,9 +61,7 @@ class BinanceAnswers:
         last = strictjson.decimal(row, "lastPrice") if "lastPrice" in row else None
         if row.get("symbol") != market:
             raise VenueAnswerUnknown(rule="symbol")
-        if not 0 < bid <= ask or last == 0:  # an empty or crossed book has no price
-            raise VenueAnswerUnknown(rule="no_price")
-        return VenueTicker(market=market, bid=bid, ask=ask, last=last)
+        return reading.ticker_of(market, bid, ask, last)
 
     def parse_market(
         self, status: int, body: bytes, *, market: str, as_of: datetime
@@ -93,14 +88,12 @@ def _id(market: str) -> str:
 
 
 def _open_order(row: dict[str, Any]) -> OpenOrder:
-    kind, side = strictjson.text(row, "type"), _SIDES.get(row.get("side"))
-    if side is None:
-        raise VenueAnswerUnknown(rule="side")
+    kind = strictjson.text(row, "type")
     return OpenOrder(
         market=strictjson.text(row, "symbol"),
         venue_order_id=str(strictjson.number(row, "orderId")),
         client_order_id=strictjson.text(row, "clientOrderId"),
-        side=side,
+        side=reading.side_of(row, "side", "BUY", "SELL"),
         type=kind.lower(),
         protective=kind in _PROTECTIVE,
         quantity=strictjson.decimal(row, "origQty"),

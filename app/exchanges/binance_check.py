@@ -19,6 +19,7 @@ from app.exchanges.models import (
 from app.exchanges.readback import Facts, Fields, Wanted
 
 TAIL = b"&signature="
+PERMISSIONS = "/sapi/v1/account/apiRestrictions"
 _API_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 _MARKET = re.compile(r"[A-Z0-9]{2,20}\Z")
 _FORM = "application/x-www-form-urlencoded"
@@ -51,14 +52,14 @@ class SpotTable:
         match expected:
             case VenueOrder():
                 return Wanted(
-                    method="POST", path="/api/v3/order", place="form", fields=order_of(expected)
+                    method="POST", path="/api/v3/order", place="form", fields=_order(expected)
                 )
             case CancelTarget(market=market, client_order_id=client_order_id):
                 return Wanted(
                     method="DELETE",
                     path="/api/v3/order",
                     place="query",
-                    fields=one_order(market, client_order_id),
+                    fields=one_order(_market(market), client_order_id),
                 )
             case ReadTarget():
                 path, fields = self._read(expected)
@@ -67,16 +68,16 @@ class SpotTable:
     def _read(self, target: ReadTarget) -> tuple[str, Fields]:
         match target.kind:
             case "permissions":
-                return "/sapi/v1/account/apiRestrictions", {}
+                return PERMISSIONS, {}
             case "balances":
                 return "/api/v3/account", {}
             case "open_orders":
-                one = {"symbol": market_of(target.market)} if target.market else {}
+                one = {"symbol": _market(target.market)} if target.market else {}
                 return "/api/v3/openOrders", one
             case "order":
-                return "/api/v3/order", one_order(target.market, target.client_order_id)
+                return "/api/v3/order", one_order(_market(target.market), target.client_order_id)
             case "trades":
-                return "/api/v3/myTrades", trades_of(target)
+                return "/api/v3/myTrades", trades_of(_market(target.market), target)
             case _:
                 raise RequestRefused(rule="kind")
 
@@ -85,9 +86,9 @@ def check_api_key_id(api_key_id: str) -> None:
     saying.matching(_API_KEY_ID, api_key_id, "api_key_id")
 
 
-def order_of(order: VenueOrder, answer: str = "FULL") -> Fields:
+def order_of(symbol: str, order: VenueOrder, *, answer: str) -> Fields:
     fields = {
-        "symbol": market_of(order.market),
+        "symbol": symbol,
         "side": order.side.upper(),
         "type": order.type.upper(),
         "quantity": order.quantity,
@@ -100,8 +101,8 @@ def order_of(order: VenueOrder, answer: str = "FULL") -> Fields:
     return fields
 
 
-def trades_of(target: ReadTarget) -> Fields:
-    fields = {"symbol": market_of(target.market)}
+def trades_of(symbol: str, target: ReadTarget) -> Fields:
+    fields = {"symbol": symbol}
     if target.since_ms is not None:
         fields["startTime"] = str(target.since_ms)
     if saying.trade_limit(target, _MAX_TRADES) is not None:
@@ -109,9 +110,13 @@ def trades_of(target: ReadTarget) -> Fields:
     return fields
 
 
-def one_order(market: str | None, client_order_id: str | None) -> Fields:
-    return {"symbol": market_of(market), "origClientOrderId": saying.client_id(client_order_id)}
+def one_order(symbol: str, client_order_id: str | None) -> Fields:
+    return {"symbol": symbol, "origClientOrderId": saying.client_id(client_order_id)}
 
 
-def market_of(market: str | None) -> str:
+def _order(order: VenueOrder) -> Fields:
+    return order_of(_market(order.market), order, answer="FULL")
+
+
+def _market(market: str | None) -> str:
     return saying.matching(_MARKET, market, "market")

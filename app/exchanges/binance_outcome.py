@@ -3,7 +3,7 @@
 from decimal import Context, Decimal
 from typing import Any
 
-from app.exchanges import strictjson
+from app.exchanges import reading, strictjson
 from app.exchanges.dialect import Verb
 from app.exchanges.errors import VenueAnswerUnknown
 from app.exchanges.models import Fee, OrderOutcome, OrderState
@@ -24,7 +24,6 @@ _UNDECIDED = frozenset({-1000, -1001, -1006, -1007, -1008, -1016})
 another node): unknown error, disconnected, unexpected response, timeout, overload, shutting down.
 """
 _SUMS = Context(prec=60)
-_MEANS = Context(prec=28)
 
 
 def outcome_of(status: int, body: bytes, *, verb: Verb) -> OrderOutcome:
@@ -71,7 +70,7 @@ def _placed(answer: dict[str, Any], verb: Verb) -> OrderOutcome:
         venue_order_id=str(strictjson.number(answer, "orderId")),
         filled_quantity=filled,
         filled_quote=quote,
-        average_price=_MEANS.divide(quote, filled) if filled else None,
+        average_price=reading.average(quote, filled),
         fees=_fees(strictjson.rows(answer.get("fills", []))),
     )
 

@@ -109,17 +109,27 @@ class Building:
         # Refuse what cannot be said before ccxt gets to interpret it.
         if isinstance(expected, VenueOrder):
             self._table.wanted_of(expected)
-        request = self._recorder.record(
-            call,
-            api_key_id=api_key_id,
-            now_ms=now_ms,
-            snapshot=(snapshot.market, snapshot.raw) if snapshot else None,
-        )
+        request = self._make(snapshot, api_key_id, expected, now_ms, call)
         self.check_request(request, expected=expected, api_key_id=api_key_id, now_ms=now_ms)
         # Not every request names its market (a cancel may not); the snapshot still must be its own.
         if snapshot is not None and expected.market != snapshot.market:
             raise RequestMismatch(rule="market")
         return request
+
+    def _make(
+        self,
+        snapshot: MarketSnapshot | None,
+        api_key_id: str,
+        expected: Expected,  # noqa: ARG002 - for a venue that makes its requests without ccxt
+        now_ms: int,
+        call: Call,
+    ) -> Unsigned:
+        return self._recorder.record(
+            call,
+            api_key_id=api_key_id,
+            now_ms=now_ms,
+            snapshot=(snapshot.market, snapshot.raw) if snapshot else None,
+        )
 
 
 def amounts(order: VenueOrder) -> tuple[str, str | None]:

@@ -109,7 +109,7 @@ class Unsigned(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was read back and agreed with its intent; only the signature is missing.
 
     `message` is what the HSM signs with `algorithm`. `sentinel` stands in the request where the
-    signature goes; `capture.attach` puts the signature there, exactly once.
+    signature goes; `attaching.attach` puts the signature there, exactly once.
     """
 
     venue: str

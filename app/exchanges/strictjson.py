@@ -10,6 +10,9 @@ from app.exchanges.errors import VenueAnswerUnknown
 
 _PLAIN = re.compile(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?\Z")
 _ISO = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z\Z")
+_MAX_MAGNITUDE = 64
+"""Powers of ten, either way: no venue means more, and eleven letters ("1e999999999") written out in
+digits are a gigabyte."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 4_102_444_800_000  # 2100-01-01; later is not a time a venue means
 
@@ -18,7 +21,7 @@ def decode(body: bytes) -> Any:
     """Decode JSON; numbers with a point become Decimal. Raises VenueAnswerUnknown."""
     try:
         return json.loads(
-            body, object_pairs_hook=_no_repeats, parse_float=Decimal, parse_constant=_refuse
+            body, object_pairs_hook=_no_repeats, parse_float=_exact, parse_constant=_refuse
         )
     except (ValueError, RecursionError, ArithmeticError):
         raise VenueAnswerUnknown(rule="not_json") from None
@@ -69,6 +72,11 @@ def text(entry: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= 64 or not _is_printable(value):  # noqa: PLR2004
         raise VenueAnswerUnknown(rule=name)
     return value
+
+
+def optional_text(entry: dict[str, Any], name: str) -> str | None:
+    """As `text`, but None where the venue leaves the field out or empty."""
+    return None if entry.get(name) in (None, "") else text(entry, name)
 
 
 def number(entry: dict[str, Any], name: str) -> int:
@@ -134,6 +142,13 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError
     return result
+
+
+def _exact(text: str) -> Decimal:
+    value = Decimal(text)
+    if abs(value.adjusted()) > _MAX_MAGNITUDE:
+        raise ValueError
+    return value
 
 
 def _refuse(_: str) -> None:

@@ -93,10 +93,3 @@ class Fault(msgspec.Struct, kw_only=True):
 
     def concerns(self, target: str | None) -> bool:
         return self.order.target is None or self.order.target == target
-
-    def seconds_left(self, now: datetime) -> float | None:
-        """Until it ends by itself; None when it does not."""
-        if self.order.lasts_seconds is None:
-            return None
-        ends_at = self.set_at + timedelta(seconds=self.order.lasts_seconds)
-        return max(0.0, (ends_at - now).total_seconds())

@@ -23,6 +23,7 @@ from app.core.token import TokenKind
 from app.otp import store as otp
 from app.otp.models import TotpFactor, WrappedSeed
 from app.platforms.tokens import seal_bytes
+from app.recovery import store as recovery
 from app.recovery.models import RecoveryCode, ReEnrolment
 from app.vault.client import HsmWorkers
 from app.vault.evidence import Evidence
@@ -143,12 +144,7 @@ class Planter:
                 version=1, mac=b"",
             )
         )  # fmt: skip
-        names = row.__struct_fields__
-        places = ", ".join(f"${number}" for number in range(1, len(names) + 1))
-        await self._owner.execute(
-            f"INSERT INTO recovery_code ({', '.join(names)}) VALUES ({places})",
-            *(getattr(row, name) for name in names),
-        )
+        await recovery.add_codes(self._owner, [row])
         return paper
 
     async def let_a_day_pass(self, re_enrolment_id: UUID) -> None:

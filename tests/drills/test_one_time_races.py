@@ -1,11 +1,13 @@
 """Everything accepted once, by 64 redeemers in two processes on one PostgreSQL (P3)."""
 
+from collections import Counter
+
 from app.approvals import store as approvals
 from app.approvals.models import ApprovalState
 from app.db.pool import Tx
 from scripts.drills import onetime
 from scripts.drills.onetime import Given, OneTime
-from scripts.drills.races import race
+from scripts.drills.races import Outcome, race
 from scripts.drills.stage import Base
 from tests.support.postgres import FreshDatabase
 
@@ -28,6 +30,12 @@ async def test_of_64_over_two_processes_exactly_one_wins(module_database: FreshD
         "sign_in_code", "enrolment_code", "recovery_code", "order_sequence", "dpop_jti",
         "passkey_challenge", "batch_leaf",
     }  # fmt: skip
+
+
+def test_redeemers_that_failed_otherwise_are_no_proof() -> None:
+    assert Outcome().passed
+    assert not Outcome(wrong=["totp_step: 2 of 64 won, not 1"]).passed
+    assert not Outcome(failed=Counter({"LockNotAvailable": 63})).passed
 
 
 async def check_then_set(tx: Tx, given: Given, _: int) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.exchanges import strictjson
 from app.exchanges.answers import answers_of
 from app.exchanges.dialect import Verb
 from app.exchanges.errors import PermissionsRefused, VenueAnswerUnknown
@@ -44,6 +45,36 @@ def test_outcomes(case: Case) -> None:
         outcome = answers.parse_outcome(status, _body(body), verb=verb)
         assert outcome.state is state, (verb, body)
         assert told in {outcome.venue_code, outcome.client_order_id}, (verb, body)
+
+
+def test_two_answers_in_the_place_of_one_are_doubt() -> None:
+    kraken = answers_of("kraken")
+    two = {"error": [], "result": {"A": {}, "B": {}}}
+    for read in (
+        lambda: kraken.parse_ticker(200, _body(two), market="XBTUSD"),
+        lambda: kraken.parse_market(200, _body(two), market="XBTUSD", as_of=AS_OF),
+    ):
+        with pytest.raises(VenueAnswerUnknown):
+            read()
+    closed = {"error": [], "result": {"closed": two["result"]}}
+    outcome = kraken.parse_outcome(200, _body(closed), verb="status")
+    assert outcome.state is OrderState.UNKNOWN
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("number", [b"1e999999999", b"1e-999999999", b"-1.0e400000"])
+def test_a_number_that_would_fill_the_memory_is_no_answer(number: bytes) -> None:
+    with pytest.raises(VenueAnswerUnknown):
+        strictjson.decode(b'{"a":' + number + b"}")
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["x"], 7, "x" * 65])
+def test_a_client_id_that_is_no_text_is_doubt(value: Any) -> None:
+    row = {"state": "live", "instId": "BTC-USDT", "ordId": "1", "clOrdId": value, "accFillSz": "0"}
+    outcome = answers_of("okx").parse_outcome(
+        200, _body({"code": "0", "data": [row]}), verb="status"
+    )
+    assert outcome.state is OrderState.UNKNOWN
 
 
 @_EVERY

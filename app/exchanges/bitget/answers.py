@@ -162,7 +162,7 @@ def _open_order(row: dict[str, Any]) -> OpenOrder:
     return OpenOrder(
         market=strictjson.text(row, "symbol"),
         venue_order_id=strictjson.text(row, "orderId"),
-        client_order_id=str(row.get("clientOid") or ""),
+        client_order_id=strictjson.optional_text(row, "clientOid") or "",
         side=reading.side_of(row, "side", "buy", "sell"),
         type=strictjson.text(row, "orderType"),
         protective=planned,

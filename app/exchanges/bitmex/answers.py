@@ -62,7 +62,7 @@ class BitmexAnswers(reading.Reading):
         return OrderOutcome(
             state=reading.state_of(row, "ordStatus", _STATES),
             market=strictjson.text(row, "symbol"),
-            client_order_id=row.get("clOrdID") or None,
+            client_order_id=strictjson.optional_text(row, "clOrdID"),
             venue_order_id=strictjson.text(row, "orderID"),
             filled_quantity=filled,
             filled_quote=filled,  # a contract is one unit of quote currency
@@ -168,7 +168,7 @@ def _open_order(row: dict[str, Any]) -> OpenOrder:
     return OpenOrder(
         market=strictjson.text(row, "symbol"),
         venue_order_id=strictjson.text(row, "orderID"),
-        client_order_id=str(row.get("clOrdID") or ""),
+        client_order_id=strictjson.optional_text(row, "clOrdID") or "",
         side=reading.side_of(row, "side", "Buy", "Sell"),
         type=kind.lower(),
         protective=closes or kind not in {"Limit", "Market"},

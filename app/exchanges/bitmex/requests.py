@@ -37,7 +37,7 @@ class BitmexDialect(Building, BitmexAnswers):
     def _check_key(self, api_key_id: str) -> None:
         check_api_key_id(api_key_id)
 
-    def _build(
+    def _make(
         self,
         snapshot: MarketSnapshot | None,
         api_key_id: str,
@@ -46,7 +46,6 @@ class BitmexDialect(Building, BitmexAnswers):
         call: Call,
     ) -> Unsigned:
         del call  # there is no ccxt to call
-        self._check_key(api_key_id)
         self._table.wanted_of(expected)
         if snapshot is not None:
             _check_snapshot(snapshot, expected)
@@ -60,7 +59,7 @@ class BitmexDialect(Building, BitmexAnswers):
         ]
         if method != "GET":
             headers.append(("content-type", "application/json"))
-        request = Unsigned(
+        return Unsigned(
             venue=self.venue,
             method=method,
             path_and_query=target,
@@ -70,8 +69,6 @@ class BitmexDialect(Building, BitmexAnswers):
             algorithm="hmac-sha256",
             sentinel=sentinel,
         )
-        self.check_request(request, expected=expected, api_key_id=api_key_id, now_ms=now_ms)
-        return request
 
 
 def _check_snapshot(snapshot: MarketSnapshot, expected: Expected) -> None:

@@ -87,7 +87,7 @@ class BybitAnswers(reading.Reading):
         return OrderOutcome(
             state=reading.state_of(row, "orderStatus", _STATES),
             market=strictjson.text(row, "symbol"),
-            client_order_id=row.get("orderLinkId") or None,
+            client_order_id=strictjson.optional_text(row, "orderLinkId"),
             venue_order_id=strictjson.text(row, "orderId"),
             filled_quantity=filled,
             filled_quote=filled if inverse else strictjson.decimal(row, "cumExecValue"),
@@ -235,7 +235,7 @@ def _open_order(row: dict[str, Any]) -> OpenOrder:
     return OpenOrder(
         market=strictjson.text(row, "symbol"),
         venue_order_id=strictjson.text(row, "orderId"),
-        client_order_id=str(row.get("orderLinkId") or ""),
+        client_order_id=strictjson.optional_text(row, "orderLinkId") or "",
         side=reading.side_of(row, "side", "Buy", "Sell"),
         type=f"{stop}_{kind}".lower() if protective else kind,
         protective=protective or row.get("reduceOnly") is True,

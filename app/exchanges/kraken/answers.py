@@ -65,8 +65,7 @@ class KrakenAnswers(reading.Reading):
             if strictjson.number(inside, "count") != 1 or inside.get("pending", False) is not False:
                 raise VenueAnswerUnknown(rule="count")
             return OrderOutcome(state=OrderState.CANCELLED)
-        ((txid, row),) = _named(inside.get("closed")) or ((None, {}),)
-        return _closed(txid, row)
+        return _closed(*_one_named(inside.get("closed"), "closed"))
 
     def parse_permissions(self, status: int, body: bytes) -> VenuePermissions:
         inside = self._unwrap(status, body)
@@ -102,8 +101,8 @@ class KrakenAnswers(reading.Reading):
         return tuple(_trade(trade_id, row) for trade_id, row in trades)
 
     def parse_ticker(self, status: int, body: bytes, *, market: str) -> VenueTicker:
-        ((pair, row),) = _named(self._unwrap(status, body)) or ((None, {}),)
-        if altname_of(pair or "") != market:
+        pair, row = _one_named(self._unwrap(status, body), "pair")
+        if altname_of(pair) != market:
             raise VenueAnswerUnknown(rule="pair")
         tops = [strictjson.decimal({name: _first(row, name)}, name) for name in ("b", "a", "c")]
         return reading.ticker_of(market, *tops)
@@ -111,7 +110,7 @@ class KrakenAnswers(reading.Reading):
     def parse_market(
         self, status: int, body: bytes, *, market: str, as_of: datetime
     ) -> MarketSnapshot:
-        ((_, entry),) = _named(self._unwrap(status, body)) or ((None, {}),)
+        _, entry = _one_named(self._unwrap(status, body), "pair")
         return pinning.snapshot_of(
             self.venue, entry, describe, market=market, keep=_KEEP, as_of=as_of
         )
@@ -160,6 +159,13 @@ def _named(value: Any) -> list[tuple[str, dict[str, Any]]]:
     return [(name, strictjson.table(row)) for name, row in strictjson.table(value).items()]
 
 
+def _one_named(value: Any, rule: str) -> tuple[str, dict[str, Any]]:
+    found = _named(value)
+    if len(found) != 1:
+        raise VenueAnswerUnknown(rule=rule)
+    return found[0]
+
+
 def _first(row: dict[str, Any], name: str) -> Any:
     values = row.get(name)
     return values[0] if isinstance(values, list) and values else None
@@ -180,9 +186,7 @@ def _client_id(row: dict[str, Any]) -> str | None:
     return of_wire_uuid(strictjson.text(row, "cl_ord_id"))
 
 
-def _closed(txid: str | None, row: dict[str, Any]) -> OrderOutcome:
-    if txid is None:
-        raise VenueAnswerUnknown(rule="closed")
+def _closed(txid: str, row: dict[str, Any]) -> OrderOutcome:
     filled, whole = strictjson.decimal(row, "vol_exec"), strictjson.decimal(row, "vol")
     quote = strictjson.decimal(row, "cost")
     states = {"closed": OrderState.FILLED, "canceled": OrderState.CANCELLED,

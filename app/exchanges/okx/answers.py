@@ -163,7 +163,7 @@ def _told(row: dict[str, Any]) -> OrderOutcome:
     return OrderOutcome(
         state=reading.state_of(row, "state", _STATES),
         market=strictjson.text(row, "instId"),
-        client_order_id=row.get("clOrdId") or None,
+        client_order_id=strictjson.optional_text(row, "clOrdId"),
         venue_order_id=strictjson.text(row, "ordId"),
         filled_quantity=filled,
         filled_quote=reading.product(filled, price) if price is not None else filled * 0,
@@ -176,7 +176,7 @@ def _open_order(row: dict[str, Any]) -> OpenOrder:
     return OpenOrder(
         market=strictjson.text(row, "instId"),
         venue_order_id=strictjson.text(row, "ordId"),
-        client_order_id=str(row.get("clOrdId") or ""),
+        client_order_id=strictjson.optional_text(row, "clOrdId") or "",
         side=reading.side_of(row, "side", "buy", "sell"),
         type=kind,
         protective=False,  # stops are algo orders there, in a list of their own
