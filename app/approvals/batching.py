@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from app.approvals.actions import Amount
+from app.approvals.actions import Amount, read_action
 from app.approvals.errors import ActionMismatch
 from app.approvals.governing import BURST
 from app.approvals.models import Approval
 from app.approvals.other_actions import BATCH, MOST_LEAVES, Batch
-from app.core.canonical import parse_canonical
+from app.core.canonical import canonical_json, parse_canonical
 from app.guardrails.amounts import EXACT, plain
 
 
@@ -45,6 +45,19 @@ def batch_of(open_now: Sequence[Approval], new: Approval) -> Batch | None:
         total=_total(leaves),
         actions=leaves,
     )
+
+
+def judged(approval: Approval, leaf: int | None = None) -> list[tuple[str, bytes]]:
+    """(type, canonical bytes) of what a policy is asked about: of a batch, each action too.
+
+    With `leaf` that one action alone.
+    """
+    whole = (approval.action_type, approval.action)
+    if approval.action_type != BATCH:
+        return [whole]
+    batch = read_action(approval.action, Batch)
+    actions = batch.actions if leaf is None else batch.actions[leaf : leaf + 1]
+    return [whole, *((batch.of, canonical_json(one)) for one in actions)]
 
 
 def _total(leaves: Sequence[dict[str, Any]]) -> list[Amount]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from app.approvals.governing import Who, who
 from app.approvals.models import Approval
 from app.guardrails.strength import METHOD_STRENGTH, Strength
 
@@ -27,6 +28,6 @@ def offered(approval: Approval, factors: Collection[str]) -> list[str]:
         for name in _OFFERED
         if METHOD_STRENGTH[name] >= asked
         and (name in factors or name not in _ITS_OWN_FACTOR)
-        and not (name in _ON_ANOTHER_SCREEN and approval.requester.startswith("device:"))
+        and not (name in _ON_ANOTHER_SCREEN and who(approval.requester) is Who.DEVICE)
         and (name != "push_otp" or approval.action_type in PUSH_OTP_MAY_APPROVE)
     ]

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from app.approvals import needs, store
+from app.approvals.batching import judged
 from app.db.pool import Tx
 from app.orders import store as orders
 from app.orders.models import OrderState
@@ -57,22 +58,23 @@ async def replay(tx: Tx, policy: Policy, trader_id: UUID, last: int) -> list[Rep
 
 
 async def _approval(tx: Tx, policy: Policy, decided: store.Decided) -> Replayed:
-    approval, facts = decided.approval, Facts()
-    if has_rules(policy, approval.action_type):
-        moment = needs.Moment(
-            asked_from=approval.asked_from,
-            asked_at=approval.created_at,
-            now=decided.decided_at,
-            bound_at=decided.bound_at,
-        )
-        about = needs.about_of(approval.action)
-        facts = await needs.facts_of(
-            tx, policy, approval.trader_id, approval.action_type, about, moment
-        )
+    approval, would = decided.approval, []
+    moment = needs.Moment(
+        asked_from=approval.asked_from,
+        asked_at=approval.created_at,
+        now=decided.decided_at,
+        bound_at=decided.bound_at,
+    )
+    for kind, action in judged(approval):
+        facts = Facts()
+        if has_rules(policy, kind):
+            about = needs.about_of(action)
+            facts = await needs.facts_of(tx, policy, approval.trader_id, kind, about, moment)
+        would.append(needed(policy, kind, facts))
     return Replayed(
         subject_id=approval.approval_id,
         action_type=approval.action_type,
         at=decided.decided_at,
         asked=Need(approval.required_strength),
-        would=needed(policy, approval.action_type, facts),
+        would=max(would),
     )

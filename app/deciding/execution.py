@@ -79,7 +79,7 @@ class Executions:
             or digest_bytes(signed.nonce) != approval.nonce
         ):
             raise ActionMismatch
-        check_may_approve(decision.method, action_type)
+        check_may_approve(decision.method, decided_type)
         # (4) It is still strong enough: for what was asked, and for the policy and the
         # circumstances as they are now.
         needed = await self._needs.strength(tx, approval, device, now, leaf)

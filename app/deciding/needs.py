@@ -3,11 +3,9 @@
 from datetime import datetime
 
 from app.approvals import needs
-from app.approvals.actions import read_action
+from app.approvals.batching import judged
 from app.approvals.errors import FactorTooWeak
 from app.approvals.models import Approval
-from app.approvals.other_actions import BATCH, Batch
-from app.core.canonical import canonical_json
 from app.db.pool import Tx
 from app.devices.models import Device
 from app.guardrails.strength import METHOD_STRENGTH, Strength
@@ -36,29 +34,21 @@ class Needs:
             The policy's row is not as the signer wrote it.
         """
         needed = Strength(approval.required_strength)
-        for action_type, action in _judged(approval, leaf):
-            needed = max(needed, await self._of(tx, approval, device, action_type, action, now))
-        return needed
-
-    async def _of(
-        self,
-        tx: Tx,
-        approval: Approval,
-        device: Device,
-        action_type: str,
-        action: bytes,
-        now: datetime,
-    ) -> Strength:
-        standing = await self.standing(tx, device, action_type, now)
         moment = needs.Moment(
             asked_from=approval.asked_from,
             asked_at=approval.created_at,
             now=now,
             bound_at=device.bound_at,
         )
-        return await needs.strength_needed(
-            tx, standing, approval.trader_id, action_type, action, moment
-        )
+        found: dict[str, Standing] = {}  # the actions of a batch are of one type: verified once
+        for kind, action in judged(approval, leaf):
+            if kind not in found:
+                found[kind] = await self.standing(tx, device, kind, now)
+            asked = await needs.strength_needed(
+                tx, found[kind], approval.trader_id, kind, action, moment
+            )
+            needed = max(needed, asked)
+        return needed
 
     async def check(
         self, tx: Tx, approval: Approval, device: Device, method: str, now: datetime
@@ -73,13 +63,3 @@ class Needs:
         if standing.row is not None:
             await self._evidence.verify([(standing.row.evidence(), standing.row.mac)])
         return standing
-
-
-def _judged(approval: Approval, leaf: int | None) -> list[tuple[str, bytes]]:
-    """(type, canonical bytes) of what the policy is asked about."""
-    whole = (approval.action_type, approval.action)
-    if approval.action_type != BATCH:
-        return [whole]
-    batch = read_action(approval.action, Batch)
-    actions = batch.actions if leaf is None else batch.actions[leaf : leaf + 1]
-    return [whole, *((batch.of, canonical_json(one)) for one in actions)]

@@ -13,6 +13,8 @@ from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store
 from app.approvals.errors import ApprovalNotFound, ApprovalNotPending
+from app.approvals.governing import Who, who
+from app.approvals.lineages import node_of
 from app.approvals.models import Approval, ApprovalState
 from app.core.clock import Clock
 from app.core.errors import Malformed
@@ -29,13 +31,12 @@ from app.verbs.wire import RevealCode, RevealedCode
 DIGITS = 4
 """One guess in ten thousand, and a single one: a wrong number ends the approval."""
 
-_DEVICE = "device:"
 _SIGN_IN = "session.sign_in"
 
 
 def check_has_number(approval: Approval) -> None:
     """Raise NoNumber where a phone itself asks: its own screen proves nothing about another."""
-    if approval.requester.startswith(_DEVICE):
+    if who(approval.requester) is Who.DEVICE:
         raise NoNumber
 
 
@@ -86,7 +87,8 @@ class Numbers:
             current = await store.get(tx, request.trader_id, request.approval_id)
             if current is None or _is_over(current, self._clock.now()):
                 raise ApprovalNotPending
-            node = await tokens.get(tx, request.trader_id, _named(approval.requester))
+            _, named = node_of(approval.requester)
+            node = None if named is None else await tokens.get(tx, request.trader_id, named)
             await append_locked(
                 tx,
                 Entry(
@@ -170,12 +172,4 @@ class DeviceNumber:
 
 
 def _is_over(approval: Approval, now: datetime) -> bool:
-    return approval.state is not ApprovalState.PENDING or now >= approval.expires_at
-
-
-def _named(requester: str) -> UUID:
-    """The node a requester is, where it is one: bots and sessions; a platform is none."""
-    try:
-        return UUID(requester.partition(":")[2])
-    except ValueError:
-        return UUID(int=0)
+    return approval.state_at(now) is not ApprovalState.PENDING

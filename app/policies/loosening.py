@@ -5,7 +5,7 @@ the bands, so the cases are few and all of them are looked at. Night is two circ
 change moves it: each policy has its own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import combinations
 
@@ -24,11 +24,13 @@ def loosened(before: Policy, after: Policy) -> list[Loosened]:
 
     Of circumstances that differ only by more of them the fewest are named.
     """
-    found = []
+    # The nights are the same for every action and amount, and 1,440 minutes to look at.
+    found, nights = [], sorted(_nights(before, after))
     for action in sorted(ACTION_TYPES | {b.action for p in (before, after) for b in p.base}):
         seen: list[tuple[Amount | None, Need, Need, frozenset[Context]]] = []
+        moments = list(_moments(before, after, action, nights))
         for amount in _amounts(before, after, action):
-            for when, then in _moments(before, after, action):
+            for when, then in moments:
                 old = needed(before, action, Facts(contexts=when, amount=amount))
                 new = needed(after, action, Facts(contexts=then, amount=amount))
                 if new >= old or _is_said(seen, (amount, old, new, when)):
@@ -55,11 +57,10 @@ def _is_said(
 
 
 def _moments(
-    before: Policy, after: Policy, action: str
+    before: Policy, after: Policy, action: str, nights: Sequence[tuple[bool, bool]]
 ) -> Iterator[tuple[frozenset[Context], frozenset[Context]]]:
     """Circumstances as the two policies see the same moment, the fewest first."""
     plain_ones = sorted((looks_at(before, action) | looks_at(after, action)) - {Context.NIGHT})
-    nights = sorted(_nights(before, after))
     for size in range(len(plain_ones) + 1):
         for chosen in combinations(plain_ones, size):
             for old_night, new_night in nights:

@@ -157,13 +157,13 @@ class OrderSigning:
         if approved and verdict.order != terms:
             raise SignatureRejected
         order = guard.with_terms(order, verdict.order, verdict.notional)
-        # (4) The policy wants a person: hold, ask, answer the approval's id. Where nobody has to be
-        # asked it can still deny; of what was approved it was asked with the approval.
-        if not approved:
-            await check_policy(tx, begun, order, request.origin.address)
+        # (4) The policy wants a person: hold, ask (which it can deny), answer the approval's id.
         if isinstance(verdict, RequireApproval) and not approved:
             held = await self._holding.hold(tx, begun, order, verdict, request.origin)
             return _outcome(held), None
+        # Where nobody has to be asked it can still deny; what was approved was asked about.
+        if not approved:
+            await check_policy(tx, begun, order, request.origin.address)
         # (5) Somebody can send it; the request says what the intent says.
         if not self._courier.connected:
             raise CourierAbsent

@@ -1,6 +1,8 @@
 """Every typed action has a struct, a template, a rendering on the phone, a policy and a schema."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
 from typing import Any, get_args, get_origin
 from uuid import UUID
 
@@ -16,14 +18,22 @@ from scripts.clients.render import render
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
 AT = datetime(2026, 12, 1, tzinfo=UTC)
+_NUMBERS = count(700_001)
+"""No two sampled words, ids or times are alike: what is shown can be of its own field only."""
 
 
 def sample(kind: Any) -> Any:
     """A value of an annotated type, by its meaning and not by its name."""
     kind = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
-    simple: dict[Any, Any] = {UUID: ID, datetime: AT, bool: True, int: 3, str: "7"}
+    simple: dict[Any, Any] = {
+        UUID: lambda: UUID(int=ID.int + next(_NUMBERS)),
+        datetime: lambda: AT + timedelta(minutes=next(_NUMBERS)),
+        bool: lambda: True,
+        int: lambda: 555,
+        str: lambda: str(next(_NUMBERS)),
+    }
     if kind in simple:
-        return simple[kind]
+        return simple[kind]()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return kind(**{name: sample(of) for name, of in fields(kind).items()})
     arguments = get_args(kind)
@@ -46,10 +56,13 @@ def fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 def example(struct: type[Action]) -> Action:
     if struct is Batch:
-        one = msgspec.to_builtins(example(ACTIONS["trade.order"]))
+        leaf = example(ACTIONS["trade.order"])
+        one = msgspec.to_builtins(leaf)
+        both = 2 * Decimal(one["notional"]["amount"])
+        total = [{"amount": str(both), "quote": one["notional"]["quote"]}]
         return Batch(
-            trader_id=ID, requested_by="grant:1", of="trade.order", count=2, actions=[one, one],
-            total=msgspec.convert([{"amount": "14", "quote": "7"}], fields(Batch)["total"]),
+            trader_id=leaf.trader_id, requested_by="grant:1", of="trade.order", count=2,
+            actions=[one, one], total=msgspec.convert(total, fields(Batch)["total"]),
         )  # fmt: skip
     if struct is PolicyChange:
         before, after = PRESETS["bots_only"], PRESETS["normal"]

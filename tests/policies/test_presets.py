@@ -27,6 +27,12 @@ RELEASED: dict[str, tuple[str, str, str]] = {
     "token.child": ("strong", "medium", "deny"),
     "net.ip_change": ("strong", "medium", "strong"),
     "policy.change": ("strong", "medium", "strong"),
+    "trade.key_rotate": ("strong", "medium", "strong"),
+    "trade.external": ("strong", "out_of_band", "deny"),
+    "contact.change": ("strong", "medium", "strong"),
+    "webhook.change": ("strong", "medium", "strong"),
+    "trader.re_enrol": ("strong", "strong", "strong"),
+    "trade.batch": ("out_of_band", "out_of_band", "out_of_band"),
 }
 
 
@@ -37,6 +43,7 @@ def test_every_action_that_can_be_asked_has_its_line_in_every_preset() -> None:
 
 
 def test_a_released_line_is_never_weaker_than_it_was() -> None:
+    assert set(RELEASED) == ACTION_TYPES
     for action, needs in RELEASED.items():
         for preset, need in zip(("careful", "normal", "bots_only"), needs, strict=True):
             assert NEEDED[preset][action] >= Need(need), (preset, action)  # type: ignore[index]

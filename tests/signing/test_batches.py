@@ -16,6 +16,7 @@ from scripts.clients.encoding import canonical_json
 from scripts.clients.render import CannotRender, render
 from tests.signing.bot import Bot
 from tests.signing.parts import Signer
+from tests.signing.policing import Policing, plus, rule
 from tests.signing.trader import Trader
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -300,3 +301,23 @@ async def test_a_burst_that_goes_on_rings_for_its_first_batch_and_no_more(
         trader.trader_id,
     )
     assert [row["prompt"] for row in rows] == ["rang", "silent", "silent", "silent"]
+
+
+async def test_a_batch_needs_what_each_of_its_actions_needs_by_now(
+    bot: Bot, trader: Trader, signer: Signer
+) -> None:
+    approval_id, _ = await batch_of(bot)
+    await Policing(trader).put(plus(rule("trade.order", "strong")))
+    late = await trader.decide_request(approval_id)
+    assert await signer.refusal(late) == "factor_too_weak"
+
+
+async def test_a_leaf_needs_what_the_policy_asks_when_it_is_carried_out(
+    bot: Bot, trader: Trader, signer: Signer
+) -> None:
+    approval_id, _ = await batch_of(bot)
+    await trader.approve(approval_id)
+    await Policing(trader).put(plus(rule("trade.order", "strong", above="600")))
+    await signer.refresh_market()
+    assert await signer.refusal(execute(trader, approval_id, 0)) == "factor_too_weak"
+    assert signer.signatures() == 0

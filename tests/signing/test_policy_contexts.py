@@ -53,6 +53,18 @@ async def test_a_denial_also_stops_what_needs_no_approval(
     assert row["state"] == ("refused" if refused else "released")
 
 
+async def test_a_denial_stops_what_would_have_been_held_and_asks_nobody(
+    signer: Signer, bot: Bot, policing: Policing, trader: Trader
+) -> None:
+    await policing.put(plus(rule("trade.order", "deny")))
+    await trader.forget_prompts()
+    await signer.refresh_market()
+    assert await signer.refusal(bot.order("0.02")) == "policy_denies:trade.order"
+    assert (await bot.row_of_last())["state"] == "refused"
+    asked = "SELECT count(*) FROM approval WHERE trader_id = $1 AND state = 'pending'"
+    assert await signer.admin.fetchval(asked, trader.trader_id) == 0
+
+
 async def test_a_market_is_new_until_an_order_in_it_was_filled(
     signer: Signer, bot: Bot, policing: Policing
 ) -> None:
