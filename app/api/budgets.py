@@ -1,10 +1,8 @@
 """A budget per client address, on this node: for what anybody may ask and each ask costs us."""
 
-import ipaddress
 from collections import OrderedDict
 
-_V6_PREFIX = 64
-"""What one household or server gets: it may use any address of it."""
+from app.approvals.lineages import lineage_at
 
 
 class Budget:
@@ -36,10 +34,8 @@ class Budget:
 
 
 def _whose(address: str | None) -> str:
+    """Of IPv6 the /64: what one household or server gets, and may use any address of."""
     try:
-        found = ipaddress.ip_address(address or "")
+        return lineage_at(address)
     except ValueError:
         return ""
-    if found.version == 4:  # noqa: PLR2004 - of IP
-        return str(found)
-    return str(ipaddress.ip_network((int(found), _V6_PREFIX), strict=False))

@@ -15,10 +15,11 @@ from litestar.params import JSONBody
 
 from app.accesslog.models import Event
 from app.api import shapes_ciba, strict
-from app.api.client_assertions import principal_by_assertion
+from app.api.client_assertions import by_assertion, principal_of, with_proof
 from app.api.edge import AnyRequest
 from app.api.forms import form_of
 from app.api.services import Services
+from app.approvals.errors import CoolingDown, PromptOpen, PromptsExhausted, RequesterMuted
 from app.ciba import rules
 from app.ciba.errors import (
     Denied,
@@ -31,27 +32,28 @@ from app.ciba.errors import (
 from app.ciba.models import INTERVAL_SECONDS, SCOPE, Wanted
 from app.core import token
 from app.core.canonical import parse_canonical
-from app.core.errors import DomainError, Malformed
+from app.core.errors import Malformed
 from app.core.jose import SignatureRejected, verify_jws
 from app.core.secret import Secret
 from app.core.token import Token, TokenKind, TokenMalformed
+from app.guardrails.errors import RungForbids
 from app.guardrails.rungs import Verb
 from app.platforms import store as platforms
 from app.platforms.errors import ClientRejected
 from app.platforms.models import ACCESS_TOKEN_LIFE, Platform
+from app.policies.errors import PolicyDenies
+from app.tokens.errors import ParentNotActive
 from app.verbs import wire
 from app.verbs.errors import RefusedByPeer
 
-_NOBODY_IS_ASKED = frozenset(
-    {
-        "containment_forbids",
-        "parent_not_active",
-        "policy_denies",
-        "prompt_open",
-        "prompts_exhausted",
-        "prompt_cooling_down",
-        "requester_muted",
-    }
+_NOBODY_IS_ASKED = (
+    CoolingDown,
+    ParentNotActive,
+    PolicyDenies,
+    PromptOpen,
+    PromptsExhausted,
+    RequesterMuted,
+    RungForbids,
 )
 """Refusals of whoever builds the approval that are an answer about the person, not the request."""
 
@@ -81,7 +83,8 @@ class CibaController(Controller):
         them. `acr_values` can only raise what the trader's policy asks for.
         """
         form = await form_of(request)
-        client, principal = await principal_by_assertion(services, request, form)
+        client = await by_assertion(services, request, form)
+        principal = principal_of(services, request, client)
         platform = await _allowed(services, client.platform_id)
         wanted = rules.parse(form, details=_details(form), pings=platform.ciba_delivery == "ping")
         trader_id = await _trader_of(services, platform, wanted)
@@ -89,10 +92,8 @@ class CibaController(Controller):
             begun, expires_in = await services.ciba_requests.begin(
                 platform, trader_id, wanted, principal.origin
             )
-        except DomainError as refused:
-            if refused.code in _NOBODY_IS_ASKED:
-                raise RequestDenied(rule=refused.code) from refused
-            raise
+        except _NOBODY_IS_ASKED as refused:
+            raise RequestDenied(rule=refused.code) from refused
         return {
             "auth_req_id": begun.reveal(),
             "expires_in": expires_in,
@@ -126,10 +127,8 @@ async def redeem(
 
     With a DPoP proof the access token is bound to its key, as any that is issued here.
     """
-    proof = await services.edge.proof_to_bind(request)
-    client, principal = await principal_by_assertion(services, request, form)
-    if proof is not None:
-        await services.edge.spend(request, proof)
+    client, proof = await with_proof(services, request, form)
+    principal = principal_of(services, request, client)
     await _allowed(services, client.platform_id)
     presented = _auth_req_id(form)
     approval = await services.ciba_requests.poll(client.platform_id, presented)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.api.dpop import Proof
 from app.api.edge import PRINCIPAL, AnyRequest, Principal
 from app.api.services import Services
 from app.core.token import TokenKind
@@ -39,11 +40,24 @@ async def spent(services: Services, request: AnyRequest, checked: Verified) -> A
         raise
 
 
-async def principal_by_assertion(
+async def with_proof(
     services: Services, request: AnyRequest, form: Mapping[str, str]
-) -> tuple[Authenticated, Principal]:
-    """The same, as who asked: what is refused from here on is in the log as refused to it."""
-    client = await by_assertion(services, request, form)
+) -> tuple[Authenticated, Proof | None]:
+    """The platform, and the key to bind its token to, if it shows one.
+
+    Who is no client hears nothing of the proof; a proof of doubtful age is told before the
+    assertion is spent.
+    """
+    checked = await verified(services, request, form)
+    proof = await services.edge.proof_to_bind(request)
+    client = await spent(services, request, checked)
+    if proof is not None:
+        await services.edge.spend(request, proof)
+    return client, proof
+
+
+def principal_of(services: Services, request: AnyRequest, client: Authenticated) -> Principal:
+    """Who asked: what is refused from here on is in the log as refused to it."""
     principal = Principal(
         kind=TokenKind.CLIENT,
         token_id=client.platform_id,
@@ -56,4 +70,4 @@ async def principal_by_assertion(
         origin=services.edge.origin(request, f"platform:{client.platform_id}"),
     )
     request.scope[PRINCIPAL] = principal  # type: ignore[literal-required]
-    return client, principal
+    return principal

@@ -13,7 +13,7 @@ from litestar.response import Response
 
 from app.accesslog.models import SYSTEM_TRADER, Entry, Event
 from app.api.ciba import redeem
-from app.api.client_assertions import by_assertion, spent, verified
+from app.api.client_assertions import by_assertion, with_proof
 from app.api.edge import AnyRequest
 from app.api.errors import GrantTypeUnsupported, TokenTypeUnsupported
 from app.api.forms import form_of
@@ -53,11 +53,7 @@ class OAuthController(Controller):
             return await redeem(request, services, form)
         if form["grant_type"] != "client_credentials":
             raise GrantTypeUnsupported
-        checked = await verified(services, request, form)
-        proof = await services.edge.proof_to_bind(request)
-        platform = await spent(services, request, checked)
-        if proof is not None:
-            await services.edge.spend(request, proof)
+        platform, proof = await with_proof(services, request, form)
         access = await services.platforms.issue_access_token(
             platform, jkt=None if proof is None else proof.jkt
         )

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from app.accesslog.models import Event
-from app.api import shapes, shapes_passkeys
+from app.api import shapes, shapes_passkeys, shapes_tree
 from app.api.edge import FRESH_SIGN_IN, AnyRequest
 from app.api.services import Services
 from app.core.encoding import b64url
@@ -95,13 +95,13 @@ class PasskeyController(Controller):
         request: AnyRequest,
         factor_id: FromPath[UUID],
         services: NamedDependency[Services],
-    ) -> shapes_passkeys.RemovalAsked:
+    ) -> shapes_tree.ApprovalAsked:
         """Ask for its removal: that takes an approval as strong as what is removed."""
         principal = await services.edge.token(request, TokenKind.DEVICE)
         approval_id = await services.passkey_removals.request(
             principal.trader, factor_id, origin=principal.origin, path=principal.path
         )
-        return shapes_passkeys.RemovalAsked(approval_id=approval_id)
+        return shapes_tree.ApprovalAsked(approval_id=approval_id)
 
 
 def _view(passkey: Passkey) -> Any:

@@ -51,7 +51,3 @@ class PasskeyView(Out, frozen=True):
     backup_eligible: bool
     backed_up: bool
     bound_at: datetime
-
-
-class RemovalAsked(Out, frozen=True):
-    approval_id: UUID

@@ -12,7 +12,7 @@ from litestar.response import Response
 
 from app.accesslog.models import Event
 from app.api import shapes, shapes_tree
-from app.api.asking import claimed_of
+from app.api.asking import claimed_of, platform_of
 from app.api.cord import receipt_response
 from app.api.edge import AnyRequest, Principal
 from app.api.services import Services
@@ -31,7 +31,6 @@ from app.approvals.actions import Amount
 from app.core.errors import Malformed
 from app.core.token import TokenKind
 from app.guardrails.rungs import Verb
-from app.platforms import store as platforms
 from app.requesting.grants import GrantRequest, RequestedGrant
 from app.requesting.nodes import PlatformTokenRequest, RequestedToken
 from app.tokens import nodes
@@ -170,12 +169,9 @@ async def _platform_token(
     services: Services, requester: Principal, data: shapes_tree.NewPlatformToken
 ) -> RequestedToken:
     """A platform asks by its client token: one platform token does not beget another."""
-    if requester.kind is not TokenKind.CLIENT or requester.platform_id is None:
+    if requester.kind is not TokenKind.CLIENT:
         raise TokenRejected
-    async with services.db.session() as tx:
-        platform = await platforms.get(tx, requester.platform_id)
-    if platform is None:
-        raise TokenRejected
+    platform = await platform_of(services, requester)
     return await services.node_requests.platform_token(
         PlatformTokenRequest(
             trader_id=data.trader_id,

@@ -1,7 +1,6 @@
 """What a client asks, what is kept of it, and what it is told."""
 
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -52,17 +51,3 @@ class Ping(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     failures: int
     expires_at: datetime
-
-
-class Answered(Enum):
-    """What came of one POST."""
-
-    TAKEN = auto()
-    FAILED = auto()
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """`code` is a word that a log may hold."""
-
-    answered: Answered
-    code: str

@@ -10,12 +10,13 @@ from uuid import UUID
 import msgspec
 
 from app.ciba import store
-from app.ciba.models import Answered, Ping, Verdict
+from app.ciba.models import Ping
 from app.ciba.rules import next_try
 from app.core.clock import Clock
 from app.core.errors import DomainError
 from app.db.pool import Database
 from app.outbox.loop import Loop, LoopPace
+from app.webhooks.models import Result, Verdict
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class PingDispatcher:
         }
         body = msgspec.json.encode({"auth_req_id": ping.auth_req_id.reveal().decode()})
         verdict = await self._poster.post(ping.endpoint, headers, body)
-        if verdict.answered is Answered.TAKEN:
+        if verdict.result is Result.TAKEN:
             await self._finish(ping, "sent", None)
             return
         due_at = next_try(ping.failures + 1, now=self._clock.now())

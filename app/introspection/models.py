@@ -129,9 +129,9 @@ def _in_force(grants: list[bytes], depth: int) -> bytes:
     ActionMismatch, WiderThanParent
         A grant of the path is not there or cannot be read, or nothing is left.
     """
-    if len(grants) == 1:
-        return grants[0]
     if len(grants) != depth - _ABOVE_GRANTS:
         raise ActionMismatch
+    if len(grants) == 1:
+        return grants[0]
     actions = [read_action(raw, BotGrant) for raw in grants]
     return action_bytes(narrowed(actions[-1], in_force([limits_of(one) for one in actions])))

@@ -1,5 +1,6 @@
 """The closed template of an ID token: the trader approved this, for the platform that asked."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -31,9 +32,17 @@ def check_method(decision: Decision) -> None:
 
 
 def claims(
-    issuer: str, action: ExternalAction, approval: Approval, decision: Decision, now: datetime
+    issuer: str,
+    action: ExternalAction,
+    approval: Approval,
+    decision: Decision,
+    now: datetime,
+    *,
+    amr: Sequence[str],
+    life: timedelta,
 ) -> bytes:
-    """OpenID Connect Core 1.0 section 2, with what was granted (RFC 9396) as it was shown.
+    """Who approved what, when and how, for one audience: as OpenID Connect Core 1.0 section 2 has
+    it, with what was granted (RFC 9396) as it was shown. A redemption statement says the same.
 
     `action_digest` is SHA-256 over the canonical JSON of the one element of
     `authorization_details`: what the phone rendered and signed.
@@ -44,10 +53,10 @@ def claims(
         "sub": str(approval.trader_id),
         "jti": str(approval.approval_id),
         "iat": unix_seconds(now),
-        "exp": unix_seconds(now + LIFE),
+        "exp": unix_seconds(now + life),
         "auth_time": unix_seconds(decision.decided_at),
         "acr": f"urn:tripcord:acr:{METHOD_STRENGTH[decision.method].value}",
-        "amr": AMR[decision.method],
+        "amr": [*amr],
         "authorization_details": [msgspec.to_builtins(action)],
         "action_digest": b64url(approval.digest),
     }

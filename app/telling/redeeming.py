@@ -1,24 +1,19 @@
 """`sign_statement` for an approval: that the trader approved exactly this, told once, to one."""
 
-from datetime import datetime, timedelta
-from typing import Any, Final
-
-import msgspec
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from app.accesslog.log import append_locked
 from app.accesslog.models import Entry, Event
 from app.approvals import store
 from app.approvals.catalogue import EXTERNAL
 from app.approvals.errors import ApprovalNotApproved, ApprovalNotFound
-from app.approvals.models import Approval, Decision
 from app.approvals.other_actions import ExternalAction
-from app.core.canonical import canonical_json
-from app.core.clock import Clock, unix_seconds
-from app.core.encoding import b64url
+from app.core.clock import Clock
 from app.db.pool import Database
 from app.deciding.execution import Executions
 from app.guardrails.rungs import Verb, check_rung, rung_at
-from app.guardrails.strength import METHOD_STRENGTH
 from app.telling import id_tokens
 from app.telling.errors import NotRedeemable
 from app.tokens import store as tokens
@@ -101,29 +96,13 @@ class Redeeming:
                 ),
             )
             # (4) Signed inside, so that what was signed was committed or is destroyed with us.
-            template, sign = claims, self._key.sign_redemption
+            amr: Sequence[str] = [decision.method]
+            life, sign = STATEMENT_LIFE, self._key.sign_redemption
             if request.template == "id_token":
-                template, sign = id_tokens.claims, self._key.sign_id_token
-            payload = template(self._issuer, action, approval, decision, now)
+                amr, life = id_tokens.AMR[decision.method], id_tokens.LIFE
+                sign = self._key.sign_id_token
+            payload = id_tokens.claims(
+                self._issuer, action, approval, decision, now, amr=amr, life=life
+            )
             statement = await sign(payload, deadline_seconds=LOCKED_DEADLINE_SECONDS)
         return SignedStatement(statement)
-
-
-def claims(
-    issuer: str, action: ExternalAction, approval: Approval, decision: Decision, now: datetime
-) -> bytes:
-    """The closed template: who approved what, when and how, for one audience (RFC 7519)."""
-    told: dict[str, Any] = {
-        "iss": issuer,
-        "aud": str(action.platform_id),
-        "sub": str(approval.trader_id),
-        "jti": str(approval.approval_id),
-        "iat": unix_seconds(now),
-        "exp": unix_seconds(now + STATEMENT_LIFE),
-        "auth_time": unix_seconds(decision.decided_at),
-        "acr": f"urn:tripcord:acr:{METHOD_STRENGTH[decision.method].value}",
-        "amr": [decision.method],
-        "authorization_details": [msgspec.to_builtins(action)],
-        "action_digest": b64url(approval.digest),
-    }
-    return canonical_json(told)

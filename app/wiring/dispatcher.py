@@ -9,8 +9,6 @@ from uuid import UUID
 
 import msgspec
 
-from app.ciba.models import Answered
-from app.ciba.models import Verdict as PingVerdict
 from app.ciba.pinging import PingDispatcher
 from app.config import ConfigurationRefused, DispatcherSettings
 from app.config.values import is_loopback
@@ -25,7 +23,6 @@ from app.verbs.client import VerbClient
 from app.verbs.errors import RefusedByPeer
 from app.verbs.wire import SignedStatement, SignStatement
 from app.webhooks.keys import SigningKeys
-from app.webhooks.models import Result
 from app.webhooks.sender import Sender as WebhookSender
 from app.webhooks.service import UnprovenStatement, WebhookDispatcher
 
@@ -71,18 +68,6 @@ class SignerStatements:
         return signed.token
 
 
-class PingPoster:
-    """Pings go the way webhooks go: a checked address, no redirect, nothing believed."""
-
-    def __init__(self, sender: WebhookSender) -> None:
-        self._sender = sender
-
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> PingVerdict:
-        verdict = await self._sender.post(url, headers, body)
-        taken = verdict.result is Result.TAKEN
-        return PingVerdict(Answered.TAKEN if taken else Answered.FAILED, verdict.code)
-
-
 @asynccontextmanager
 async def dispatcher(
     settings: DispatcherSettings, pace: Pace | None = None
@@ -113,7 +98,7 @@ async def dispatcher(
             channels: dict[str, Channel] = {"push": Dispatcher(database, sender, clock, pace=pace)}
             stranger = WebhookSender(loopback=settings.webhook_loopback)
             open_things.push_async_callback(stranger.close)
-            channels["ping"] = PingDispatcher(database, PingPoster(stranger), clock)
+            channels["ping"] = PingDispatcher(database, stranger, clock)
             if keys is not None and settings.signer_dispatcher_socket is not None:
                 client = VerbClient(settings.signer_dispatcher_socket)
                 open_things.callback(client.close)

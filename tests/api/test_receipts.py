@@ -15,6 +15,7 @@ from scripts.clients.keys import KeyPair
 from tests.api.caller import ORIGIN, Caller, refused
 from tests.api.routes import new_card, new_grant
 from tests.api.rows import PlatformRow, TraderRow, add_trader
+from tests.api.streams import happen
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -161,6 +162,21 @@ async def test_the_receipt_of_the_root_and_its_device_see_everything(
         "session.requested",
         "token.revoked",
     ]
+
+
+async def test_the_receipt_of_a_root_tells_nothing_without_a_node_of_later_times(
+    caller: Caller, trader: TraderRow, rows: asyncpg.Connection
+) -> None:
+    pulled = await caller.call("POST", "/v1/break-glass", by=trader.device, body={})
+    await happen(rows, trader.trader_id, "session.requested")
+    await rows.execute(
+        "UPDATE revocation SET cleanup_deadline_at = clock_timestamp() WHERE trader_id = $1",
+        trader.trader_id,
+    )
+    await happen(rows, trader.trader_id, "session.requested")
+    items = await read_log(caller, pulled.headers["Tripcord-Receipt"])
+    assert items[-2]["event"] == "session.requested"
+    assert "event" not in items[-1]
 
 
 async def test_every_look_at_a_receipt_is_in_the_log(

@@ -80,6 +80,8 @@ async def test_introspection_of_a_child_shows_no_more_than_its_narrowed_parent_h
         "UPDATE bot_grant SET limits = $2 WHERE grant_id = $1", parent, canonical_json({"x": 1})
     )
     assert await ask(caller, platform, child.token) == {"active": False}
+    await rows.execute("DELETE FROM bot_grant WHERE grant_id = $1", parent)
+    assert await ask(caller, platform, child.token) == {"active": False}
 
 
 def limits(trader: TraderRow, markets: list[str], most: str) -> bytes:

@@ -45,12 +45,18 @@ class Shop:
         return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
 
     async def post(
-        self, path: str, form: dict[str, str], *, url: str | None = None
+        self,
+        path: str,
+        form: dict[str, str],
+        *,
+        url: str | None = None,
+        dpop: str | None = None,
     ) -> httpx.Response:
+        headers = {} if dpop is None else {"DPoP": dpop}
         async with httpx.AsyncClient(
             base_url=url or self.api.origin, timeout=30, trust_env=False
         ) as http:
-            return await http.post(path, data={**self.proof(path), **form})
+            return await http.post(path, data={**self.proof(path), **form}, headers=headers)
 
     async def begin(self, **form: str) -> httpx.Response:
         return await self.post("/oauth/bc-authorize", {"scope": "openid", **form})

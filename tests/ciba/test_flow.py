@@ -12,8 +12,9 @@ import pytest
 from app.core import token
 from app.core.token import TokenKind
 from scripts.clients.approvals import Decision
-from scripts.clients.ciba import GRANT_TYPE, NotWhatWasAsked
+from scripts.clients.ciba import GRANT_TYPE
 from scripts.clients.http import Api
+from scripts.clients.keys import KeyPair
 from scripts.clients.phone import Phone
 from tests.ciba.conftest import Shop, do, shop_of
 from tests.ciba.parts import TRANSFER, approve, asked_by, let_a_day_pass, refused, set_state
@@ -204,7 +205,18 @@ async def test_what_is_revoked_between_the_yes_and_the_fetch_is_not_given(
     refused(again, 403, "access_denied")
 
 
-async def test_the_client_refuses_a_statement_that_is_no_id_token(shop: Shop) -> None:
-    forged = jwt.encode({"sub": "x"}, "k" * 32, headers={"typ": "JWT"})
-    with pytest.raises(NotWhatWasAsked):
-        await do(shop.ciba._verified, forged)
+async def test_with_a_proof_the_token_is_bound_and_a_stranger_hears_nothing_of_the_proof(
+    shop: Shop, phone: Phone, rows: asyncpg.Connection
+) -> None:
+    asked, key, path = await asked_by(shop, phone, details=TRANSFER), KeyPair.p256(), "/oauth/token"
+    await approve(phone)
+    form = {"grant_type": GRANT_TYPE, "auth_req_id": asked.auth_req_id.reveal()}
+    stranger = await shop.post(path, form | {"client_assertion": "x"}, dpop="x")
+    refused(stranger, 401, "invalid_client")
+    answer = await shop.post(path, form, dpop=key.dpop_proof("POST", shop.api.origin + path))
+    assert answer.json()["token_type"] == "DPoP"
+    kept = await rows.fetchval(
+        "SELECT jkt FROM client_token WHERE token_id = $1",
+        token.parse(answer.json()["access_token"]).token_id,
+    )
+    assert kept == key.jkt

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from app.ciba import store
@@ -19,7 +20,6 @@ from app.core.secret import Secret
 from app.core.token import Token, TokenKind
 from app.db.pool import Database
 from app.webhooks.sender import Sender
-from app.wiring.dispatcher import PingPoster
 from scripts.clients.ciba import PingRefused, auth_req_id_of
 from scripts.clients.encoding import Secret as ClientSecret
 from tests.support.postgres import FreshDatabase
@@ -109,10 +109,16 @@ def running(fresh_database: FreshDatabase) -> Running:
     """`async with running():` has the channel at work, as the dispatcher's role."""
 
     @asynccontextmanager
-    async def run(*, loopback: bool = True, clock: Clock | None = None) -> AsyncIterator[None]:
+    async def run(
+        *,
+        loopback: bool = True,
+        clock: Clock | None = None,
+        timeout_seconds: float = 1.0,
+        pace: PingPace = QUICK,
+    ) -> AsyncIterator[None]:
         database = await Database.connect(fresh_database.dsn("tripcord_dispatcher"), min_size=1)
-        sender, stop = Sender(loopback=loopback, timeout_seconds=1.0), asyncio.Event()
-        dispatcher = PingDispatcher(database, PingPoster(sender), clock or Clock(), pace=QUICK)
+        sender, stop = Sender(loopback=loopback, timeout_seconds=timeout_seconds), asyncio.Event()
+        dispatcher = PingDispatcher(database, sender, clock or Clock(), pace=pace)
         working = asyncio.create_task(dispatcher.run(stop))
         try:
             yield
@@ -226,10 +232,11 @@ async def test_an_endpoint_that_hangs_delays_no_other_platforms(
     async with receiving(Answer(204, delay_seconds=5)) as hanging, receiving() as server:
         await world.begin(f"http://127.0.0.1:{hanging.port}/")
         await other.begin(f"http://127.0.0.1:{server.port}/")
-        for _ in range(12):
+        for _ in range(24):  # more than all slots
             await world.decide(await world.ask())
         await other.decide(await other.ask())
-        async with running():
+        pace = msgspec.structs.replace(QUICK, slots=16, drain_seconds=0.1)
+        async with running(timeout_seconds=10.0, pace=pace):
             await until(lambda: other.is_done("sent"), 3)
     await api.close()
 

@@ -11,7 +11,9 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from app.core import token
 from scripts.clients.approvals import Decision
+from scripts.clients.ciba import NotWhatWasAsked
 from scripts.clients.http import Api
 from scripts.clients.keys import KeyPair
 from scripts.clients.phone import Phone
@@ -56,6 +58,16 @@ async def test_an_id_token_of_ours_is_a_hint_and_nothing_else_is(
         id_token_hint=id_token, authorization_details=json.dumps([TRANSFER | {"reference": "2"}])
     )
     assert answer.status_code == 200, answer.text
+    # Signed by the same key, about the same person, for the same client, and no ID token.
+    await approve(phone)
+    statement = await do(
+        shop.platform.redeem,
+        trader_id=phone.account.trader_id,
+        approval_id=token.parse(answer.json()["auth_req_id"]).token_id,
+    )
+    with pytest.raises(NotWhatWasAsked):
+        await do(shop.ciba._verified, statement)
+    await let_a_day_pass(rows, phone)
     stranger = await shop_of(api, rows)
     refused(await stranger.begin(id_token_hint=id_token), 400, "unknown_user_id")
     # Even where the trader is the other platform's by now, the token was not given to it.
@@ -64,7 +76,7 @@ async def test_an_id_token_of_ours_is_a_hint_and_nothing_else_is(
     await rows.execute(move, mine[0], UUID(stranger.client_id))
     refused(await stranger.begin(id_token_hint=id_token), 400, "unknown_user_id")
     await rows.execute(move, *mine)
-    for forged in (id_token[:-4] + "AAAA", "x", jwt.encode({"sub": "x"}, "k" * 32)):
+    for forged in (statement, id_token[:-4] + "AAAA", "x", jwt.encode({"sub": "x"}, "k" * 32)):
         refused(await shop.begin(id_token_hint=forged), 400, "unknown_user_id")
 
 
@@ -204,3 +216,9 @@ async def test_an_expiry_is_granted_up_to_ten_minutes(
     other = TRANSFER | {"reference": "long", "kind": "payment"}
     long = await asked_by(shop, phone, details=other, requested_expiry=86_400)
     assert long.expires_in == 600
+
+
+async def test_who_has_an_open_question_is_told_access_denied(shop: Shop, phone: Phone) -> None:
+    await asked_by(shop, phone, details=TRANSFER)
+    hint = str(phone.account.trader_id)
+    refused(await shop.begin(login_hint=hint), 403, "access_denied")

@@ -328,8 +328,7 @@ async def test_what_somebody_wrote_into_the_table_is_not_another_way_to_approve(
     await trader.enrol()
     passkeys = Passkeys(trader)
     await passkeys.register()
-    away = await removal(signer, trader, passkeys)
-    await passkeys.approve(away)
+    await passkeys.approve(away := await removal(signer, trader, passkeys))
     written = (
         "INSERT INTO passkey SELECT p.* FROM passkey o, jsonb_populate_record(o,"
         " jsonb_build_object('factor_id', $2::uuid)) AS p WHERE o.factor_id = $1"
